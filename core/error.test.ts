@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { errorChain, SlipwayError, systemCode } from './error.ts'
+
+test('the chain of causes is said once each', () => {
+  const inner = new Error('connection refused')
+  const outer = new SlipwayError('OCI_PUSH_FAILED', 'push failed', {
+    cause: new Error('PUT /v2/: connection refused', { cause: inner }),
+  })
+  expect(errorChain(outer)).toBe('push failed: PUT /v2/: connection refused')
+  expect(errorChain('text')).toBe('text')
+})
+
+test('another exit code keeps everything else', () => {
+  const error = new SlipwayError('CORE_X', 'x', {
+    subject: 's',
+    hint: 'h',
+    class: 'user',
+    cause: 1,
+  }).withExitCode(62)
+  expect(error).toMatchObject({
+    code: 'CORE_X',
+    subject: 's',
+    hint: 'h',
+    class: 'user',
+    cause: 1,
+    exitCode: 62,
+  })
+})
+
+test('only system errors have a system code', () => {
+  expect(systemCode(Object.assign(new Error(), { code: 'ENOENT' }))).toBe('ENOENT')
+  expect(systemCode(new SlipwayError('CORE_X', 'x'))).toBeUndefined()
+  expect(systemCode(undefined)).toBeUndefined()
+})

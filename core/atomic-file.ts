@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/**
+ * Writes a file so that a reader sees the old content or the new, never a part: a temporary file beside it, fsync, rename.
+ * Parents are made. The path may hold latin1 bytes.
+ */
+export function writeFileAtomically(
+  path: string,
+  data: string | Uint8Array,
+  options: { readonly mode?: number; readonly sync?: boolean } = {},
+): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data
+  mkdirSync(Buffer.from(dirname(path), 'latin1'), { recursive: true })
+  const temporary = Buffer.from(`${path}.${randomBytes(6).toString('hex')}.tmp`, 'latin1')
+  try {
+    const fd = openSync(temporary, 'wx', options.mode ?? 0o644)
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written)
+      if (options.sync ?? false) fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, Buffer.from(path, 'latin1'))
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+}

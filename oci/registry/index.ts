@@ -1,0 +1,7 @@
+export { credentialChain, memoised } from './credentials/chain.ts'
+export { credentialFiles, type DockerConfigOptions, dockerConfigCredentials } from './credentials/docker.ts'
+export { registryAuthCredentials } from './credentials/registry-auth.ts'
+export type { Credential, CredentialSource } from './credentials/types.ts'
+export { isInsecure, mayBePlain } from './endpoint.ts'
+export { createRegistry } from './registry.ts'
+export type { Registry, RegistryOptions, RegistryRepository } from './types.ts'

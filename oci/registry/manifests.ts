@@ -1,0 +1,209 @@
+import { SlipwayError } from '../../core/error.ts'
+import type { HttpResponse } from '../../core/http/types.ts'
+import { type Digest, digestOf, isDigest } from '../digest.ts'
+import { MEDIA_TYPES, type StoredManifest } from '../image.ts'
+import { digestLike, mismatch } from '../verify.ts'
+import { refusal } from './failure.ts'
+import { COMMIT, readScopes, resource, type Target, writeScopes } from './target.ts'
+
+/** Manifests and indexes, as the exact bytes they are (distribution spec, pull and push of manifests). */
+
+/** What registries are asked to take at least, and what we take at most. */
+export const MANIFEST_LIMIT = 4 * 1024 * 1024
+
+const TYPES: readonly string[] = [
+  MEDIA_TYPES.ociManifest,
+  MEDIA_TYPES.ociIndex,
+  MEDIA_TYPES.dockerManifest,
+  MEDIA_TYPES.dockerIndex,
+]
+const ACCEPT = TYPES.join(', ')
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
+
+/** A manifest or index by tag or digest; undefined where there is none. */
+export async function getManifest(target: Target, reference: string): Promise<StoredManifest | undefined> {
+  checkName(target, reference)
+  const subject = subjectOf(target, reference)
+  const response = await target.session.send({
+    method: 'GET',
+    target: resource(target, `manifests/${reference}`),
+    headers: { accept: ACCEPT },
+    repository: target.path,
+    scopes: readScopes(target),
+  })
+  if (response.status === 404) return await discarded(response)
+  if (response.status !== 200) throw (await refusal(response, 'read the manifest', subject)).error
+  const bytes = await manifestBytes(response, subject)
+  const digest = checkDigest(bytes, reference, response, subject)
+  return { digest, mediaType: mediaTypeOf(bytes, response, subject), bytes }
+}
+
+/** Digest of a manifest by HEAD, or by GET where the registry does not say; undefined where there is none. */
+export async function manifestDigest(target: Target, reference: string): Promise<Digest | undefined> {
+  const response = await headManifest(target, reference)
+  await response.discard()
+  if (response.status === 404) return undefined
+  const digest = response.headers.get('docker-content-digest')
+  if (response.status === 200 && digest !== undefined && isDigest(digest)) return digest
+  return (await getManifest(target, reference))?.digest
+}
+
+export async function headManifest(target: Target, reference: string): Promise<HttpResponse> {
+  checkName(target, reference)
+  return await target.session.send({
+    method: 'HEAD',
+    target: resource(target, `manifests/${reference}`),
+    headers: { accept: ACCEPT },
+    repository: target.path,
+    scopes: readScopes(target),
+  })
+}
+
+export interface PutResult {
+  readonly digest: Digest
+  /** The registry says that it lists the manifest among what refers to its subject (`OCI-Subject`). */
+  readonly subjectNoted: boolean
+}
+
+/** Stores bytes under each tag, or under their digest alone where there is no tag. */
+export async function putManifest(
+  target: Target,
+  bytes: Uint8Array,
+  mediaType: string,
+  tags: readonly string[],
+): Promise<PutResult> {
+  if (bytes.length > MANIFEST_LIMIT) throw tooLarge(target.name, bytes.length)
+  for (const tag of tags) checkName(target, tag)
+  const digest = digestOf(bytes)
+  const names = tags.length === 0 ? [digest] : [...new Set(tags)]
+  const results: PutResult[] = []
+  for (const name of names) results.push(await putOne(target, bytes, mediaType, name, digest))
+  return { digest, subjectNoted: results.some(({ subjectNoted }) => subjectNoted) }
+}
+
+async function putOne(
+  target: Target,
+  bytes: Uint8Array,
+  mediaType: string,
+  name: string,
+  digest: Digest,
+): Promise<PutResult> {
+  const subject = subjectOf(target, name)
+  const response = await target.session.send({
+    method: 'PUT',
+    target: resource(target, `manifests/${name}`),
+    // undici writes the length of a byte array; Nexus refuses a manifest without.
+    headers: { 'content-type': mediaType },
+    body: bytes,
+    repository: target.path,
+    scopes: writeScopes(target),
+    timeouts: COMMIT,
+  })
+  if (response.status < 200 || response.status > 204) {
+    throw (await refusal(response, 'write the manifest', subject)).error
+  }
+  const answered = response.headers.get('docker-content-digest')
+  await response.discard()
+  if (answered !== undefined && isDigest(answered) && answered.startsWith('sha256:') && answered !== digest) {
+    throw mismatch(subject, digest, answered)
+  }
+  return { digest, subjectNoted: response.headers.get('oci-subject') !== undefined }
+}
+
+/** Removes a manifest or tag. False where it is not there. */
+export async function deleteManifest(target: Target, reference: string): Promise<boolean> {
+  checkName(target, reference)
+  const response = await target.session.send({
+    method: 'DELETE',
+    target: resource(target, `manifests/${reference}`),
+    repository: target.path,
+    scopes: [`repository:${target.path}:pull,push,delete`],
+  })
+  if (response.status === 404) return (await discarded(response)) ?? false
+  if (response.status !== 202 && response.status !== 200 && response.status !== 204) {
+    throw (await refusal(response, 'delete', subjectOf(target, reference))).error
+  }
+  await response.discard()
+  return true
+}
+
+async function discarded(response: HttpResponse): Promise<undefined> {
+  await response.discard()
+  return undefined
+}
+
+async function manifestBytes(response: HttpResponse, subject: string): Promise<Uint8Array> {
+  const declared = Number(response.headers.get('content-length') ?? 0)
+  if (declared > MANIFEST_LIMIT) {
+    await response.discard()
+    throw tooLarge(subject, declared)
+  }
+  try {
+    return await response.bytes(MANIFEST_LIMIT)
+  } catch (error) {
+    if (error instanceof SlipwayError && error.code === 'HTTP_BODY_TOO_LARGE') throw tooLarge(subject)
+    throw error
+  }
+}
+
+function checkDigest(bytes: Uint8Array, reference: string, response: HttpResponse, subject: string): Digest {
+  const answered = response.headers.get('docker-content-digest')
+  const expected = isDigest(reference)
+    ? reference
+    : answered !== undefined && isDigest(answered)
+      ? answered
+      : undefined
+  const actual = digestLike(bytes, expected)
+  if (expected !== undefined && expected !== actual) throw mismatch(subject, expected, actual)
+  return actual
+}
+
+/**
+ * The type that the bytes themselves name, else the header's. Where both name a manifest type and disagree, one of two
+ * readers would be misled: that is an error.
+ */
+function mediaTypeOf(bytes: Uint8Array, response: HttpResponse, subject: string): string {
+  const header = (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  let inside: unknown
+  try {
+    inside = (JSON.parse(Buffer.from(bytes).toString('utf8')) as { mediaType?: unknown } | null)?.mediaType
+  } catch (error) {
+    throw new SlipwayError('OCI_MANIFEST_INVALID', `the manifest of ${subject} is not JSON`, {
+      subject,
+      cause: error,
+      class: 'infrastructure',
+    })
+  }
+  if (typeof inside !== 'string' || inside === '') return header
+  if (TYPES.includes(header) && header !== inside) {
+    throw new SlipwayError(
+      'OCI_MANIFEST_INVALID',
+      `the manifest of ${subject} says that it is ${JSON.stringify(inside.slice(0, 200))}, but was served as ${header}`,
+      { subject, class: 'infrastructure' },
+    )
+  }
+  return inside
+}
+
+function subjectOf(target: Target, reference: string): string {
+  return `${target.name}${reference.includes(':') ? '@' : ':'}${reference}`
+}
+
+function tooLarge(subject: string, size?: number): SlipwayError {
+  const measure = size === undefined ? `more than ${MANIFEST_LIMIT} bytes` : `${size} bytes`
+  return new SlipwayError('OCI_MANIFEST_TOO_LARGE', `the manifest of ${subject} has ${measure}`, {
+    subject,
+    hint: 'registries take manifests of 4 MiB at most',
+    class: 'infrastructure',
+  })
+}
+
+/** A name becomes part of a URL: `..` must not. */
+function checkName(target: Target, reference: string): void {
+  if (isDigest(reference) || TAG.test(reference)) return
+  throw new SlipwayError('OCI_TAG_INVALID', `not a tag: ${JSON.stringify(reference.slice(0, 140))}`, {
+    subject: target.name,
+    class: 'usage',
+    hint: 'a tag has at most 128 letters, digits, "_", "." and "-", and does not begin with "." or "-"',
+  })
+}

@@ -1,0 +1,61 @@
+import type { Emit } from '../../core/event.ts'
+import type { Retrier } from '../../core/http/retry.ts'
+import type { Digest } from '../digest.ts'
+import { pullScope, pushScope } from './scope.ts'
+import type { Session } from './session.ts'
+
+/** One repository as the operations on it see it. */
+export interface Target {
+  readonly session: Session
+  /** Path below the registry. */
+  readonly path: string
+  /** For people: `registry.example/app`. */
+  readonly name: string
+  readonly retrier: Retrier
+  readonly emit: Emit
+  readonly state: TargetState
+}
+
+/** What is remembered of a repository, shared by all that talk to it. */
+export interface TargetState {
+  /** Set with the first write: tokens then allow both, one instead of two. */
+  writes: boolean
+  /** Blobs that are known to be there, with their sizes. */
+  readonly present: Map<Digest, number>
+  /** Uploads of known digests on their way. */
+  readonly uploading: Map<Digest, Promise<unknown>>
+  /** Uploads that a registry opened in place of a mount: used rather than opened again. */
+  readonly opened: Map<Digest, URL>
+  /** The last change of an index of referrers: the next waits for it. */
+  referrers: Promise<unknown>
+  /** The registry takes no streamed upload: chunks with a length are sent. */
+  chunked: boolean
+}
+
+export function newTargetState(): TargetState {
+  return {
+    writes: false,
+    present: new Map(),
+    uploading: new Map(),
+    opened: new Map(),
+    referrers: Promise.resolve(),
+    chunked: false,
+  }
+}
+
+/** The path of an API resource of the repository. */
+export function resource(target: Target, rest: string): string {
+  return `/v2/${target.path}/${rest}`
+}
+
+export function readScopes(target: Target): string[] {
+  return [target.state.writes ? pushScope(target.path) : pullScope(target.path)]
+}
+
+export function writeScopes(target: Target): string[] {
+  target.state.writes = true
+  return [pushScope(target.path)]
+}
+
+/** Registries check and move what was sent before they answer: minutes for gigabytes. */
+export const COMMIT = { headers: 15 * 60_000 } as const

@@ -1,0 +1,41 @@
+import type { Emit } from '../../core/event.ts'
+import type { RetryOptions } from '../../core/http/retry.ts'
+import type { HttpClient } from '../../core/http/types.ts'
+import type { Digest } from '../digest.ts'
+import type { Descriptor, Repository } from '../image.ts'
+import type { Reference } from '../reference.ts'
+import type { CredentialSource } from './credentials/types.ts'
+
+export interface RegistryOptions {
+  /** A client of core/http; retries are the registry's own, so it need not be one that retries. */
+  readonly http: HttpClient
+  /** Anonymous where absent. Asked once for each repository. */
+  readonly credentials?: CredentialSource
+  /** Registries (`host:port`) or prefixes of names that may be plain http or have any certificate (cnb-spec AU-5). */
+  readonly insecure?: readonly string[]
+  /** Told of warnings of registries and of uploaded bytes. */
+  readonly emit?: Emit
+  readonly retry?: RetryOptions
+}
+
+/** Registries as places of images: the client side of the OCI distribution spec. */
+export interface Registry {
+  /** The repository that a reference names. Its tag or digest is what {@link Repository.verifyAccess} looks at. */
+  repository(reference: Reference): RegistryRepository
+}
+
+/** What a registry can do beyond every other {@link Repository}. */
+export interface RegistryRepository extends Repository {
+  readonly reference: Reference
+  /** Digest of a manifest without its bytes (HEAD); undefined where there is none. */
+  manifestDigest(reference: string): Promise<Digest | undefined>
+  /** Tags in the registry's order, at most 10,000; none where the repository does not exist. */
+  tags(): Promise<readonly string[]>
+  /**
+   * What refers to a manifest by its `subject` (signatures, SBOMs), of one artifact type where it is given. Registries
+   * without the API keep an index under a tag, which `putManifest` maintains.
+   */
+  referrers(subject: Digest, artifactType?: string): Promise<readonly Descriptor[]>
+  /** Removes a manifest by digest, or a tag where the registry allows it. False where it is not there. */
+  deleteManifest(reference: string): Promise<boolean>
+}

@@ -1,0 +1,102 @@
+import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
+import { EXIT_CODES } from '../../spec/exit-codes.ts'
+import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
+import type { Run } from '../../spec/files/run.ts'
+import type { ImageAccess } from '../context.ts'
+import { analyze } from '../phases/analyze.ts'
+import type { Command, StepContext } from './command.ts'
+import { act, invalidArguments } from './failure.ts'
+import { readRun, writeFile } from './files.ts'
+import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
+import { dropPrivileges } from './privileges.ts'
+import { refuseUnsupported } from './unsupported.ts'
+
+/** `analyzer` (cnb-spec §2.2). */
+export const analyzer: Command = {
+  name: 'analyzer',
+  flags: analyzerFlags,
+  run: async (context) => {
+    const { inputs, env, positionals, root, emit, say } = context
+    const image = oneImage(positionals)
+    const run = await readRun(root, inputs, context.platformApi, say)
+    warnOfLaunchCache(context)
+    refuseUnsupported('analyze', inputs, 'daemon', 'layout')
+    say('debug', 'Ensuring privileges...')
+    const { openImages } = await import('./images.ts')
+    await using images = await openImages(inputs, env, emit, namesOf(inputs, image, run))
+    await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, inputs.launchCacheDir])
+    say('debug', 'Executing command...')
+    await runAnalyzer(context, image, run, images)
+  },
+}
+
+function analyzerFlags(platformApi: ApiVersion): readonly FlagName[] {
+  return [
+    ...since(platformApi, '0.13', 'insecure-registry'),
+    ...since(platformApi, '0.12', 'layout', 'layout-dir', 'run'),
+    ...(isAtLeast(platformApi, '0.12') ? [] : (['stack'] as const)),
+    ...since(platformApi, '0.9', 'launch-cache', 'skip-layers'),
+    ...(['analyzed', 'cache-image', 'daemon', 'gid', 'layers'] as const),
+    ...(['previous-image', 'run-image', 'tag', 'uid'] as const),
+  ]
+}
+
+/** @throws Failure where there is not exactly one (exit 3) */
+export function oneImage(positionals: readonly string[]): string {
+  const [image] = positionals
+  if (image !== undefined && image !== '' && positionals.length === 1) return image
+  throw invalidArguments(
+    image === '' ? 'image argument is required' : `received ${positionals.length} arguments, but expected 1`,
+  )
+}
+
+/** The launch cache only helps a daemon's images. */
+export function warnOfLaunchCache({ inputs, say }: StepContext): void {
+  if (inputs.launchCacheDir !== '' && !inputs.daemon) {
+    say('warn', 'Ignoring -launch-cache, only intended for use with -daemon')
+  }
+}
+
+/** Every image that a phase may ask for, as far as it is known before. */
+export function namesOf(inputs: Inputs, image: string, run: Run): readonly string[] {
+  return [
+    image,
+    ...inputs.tags,
+    inputs.previousImage,
+    inputs.runImage,
+    inputs.cacheImage,
+    ...run.images.flatMap((entry) => [entry.image, ...entry.mirrors]),
+  ].filter((name) => name !== '')
+}
+
+/** Analyzes and writes analyzed.toml. */
+export async function runAnalyzer(
+  context: StepContext,
+  image: string,
+  run: Run,
+  images: ImageAccess,
+): Promise<Analyzed> {
+  const { inputs, root, emit, platformApi } = context
+  const given = (key: 'previousImage' | 'runImage' | 'cacheImage') =>
+    inputs[key] === '' ? {} : { [key]: inputs[key] }
+  const analyzed = await act(
+    'analyze',
+    () =>
+      analyze(
+        {
+          image,
+          tags: inputs.tags,
+          run,
+          ...given('previousImage'),
+          ...given('runImage'),
+          ...given('cacheImage'),
+          layersDir: pathOf(inputs.layersDir),
+          skipLayers: inputs.skipLayers,
+        },
+        { root, emit, platformApi, images },
+      ),
+    EXIT_CODES.analyze,
+  )
+  await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(analyzed))
+  return analyzed
+}

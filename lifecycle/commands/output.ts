@@ -1,0 +1,113 @@
+import { writeSync } from 'node:fs'
+import { errorChain, SlipwayError, systemCode } from '../../core/error.ts'
+import { type Emit, eventStream } from '../../core/event.ts'
+import { jsonErrorLine, jsonEventLine, jsonMessageLine } from '../log/json-lines.ts'
+import { isLogged, type LogLevel, parseLogLevel } from '../log/level.ts'
+import { referenceLog, type Say } from '../log/reference-log.ts'
+import { Failure } from './failure.ts'
+import type { Inputs } from './inputs.ts'
+
+/** A command's whole output: everything goes to stdout, as the reference's does (cnb-spec C-8, AMB-4). */
+export interface CommandLog {
+  readonly emit: Emit
+  readonly say: Say
+  /** Tells why the command ends, and gives its exit code. */
+  fail(error: unknown): number
+}
+
+/** @throws Failure for a log level or format that there is not (exit 1) */
+export function commandLog(inputs: Inputs, phaseHeadings: boolean): CommandLog {
+  const level = levelOf(inputs.logLevel)
+  switch (inputs.logFormat) {
+    case 'text':
+      return textLog(level, !inputs.noColor, phaseHeadings)
+    case 'json':
+      return jsonLog(level)
+    default:
+      throw new Failure(
+        'parse log format',
+        new SlipwayError(
+          'LIFECYCLE_LOG_FORMAT_INVALID',
+          `unknown format ${JSON.stringify(inputs.logFormat)}`,
+          {
+            hint: 'Log formats are text and json.',
+            class: 'usage',
+          },
+        ),
+      )
+  }
+}
+
+function levelOf(text: string): LogLevel {
+  try {
+    return parseLogLevel(text)
+  } catch (error) {
+    throw new Failure('parse log level', error)
+  }
+}
+
+function textLog(level: LogLevel, color: boolean, phaseHeadings: boolean): CommandLog {
+  const epoch = Date.now()
+  const { listen, say } = referenceLog({ level, color, phaseHeadings, epoch, write: writeAll })
+  return {
+    emit: eventStream(listen),
+    say,
+    fail: (error) => {
+      const failure = asFailure(error)
+      say('error', failure.line)
+      if (failure.hint !== undefined) say('info', `What to try: ${failure.hint}`)
+      return failure.exitCode
+    },
+  }
+}
+
+function jsonLog(level: LogLevel): CommandLog {
+  const epoch = Date.now()
+  const put = (line: string) => writeAll(Buffer.from(line))
+  return {
+    emit: eventStream((event) => {
+      const isQuiet =
+        event.type === 'debug' || event.type === 'task-progress' || event.type === 'bytes-uploaded'
+      if (!isQuiet || isLogged('debug', level)) put(jsonEventLine(event, epoch))
+    }),
+    say: (of, text) => {
+      if (isLogged(of, level)) put(jsonMessageLine(of, text, Date.now()))
+    },
+    fail: (error) => {
+      const { action, cause, exitCode } = asFailure(error)
+      put(jsonErrorLine(action, cause, exitCode, Date.now()))
+      return exitCode
+    },
+  }
+}
+
+/** What no command expected is a defect of ours: its stack helps more than its message. */
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  const text =
+    error instanceof Error && !(error instanceof SlipwayError)
+      ? (error.stack ?? errorChain(error))
+      : errorChain(error)
+  const known =
+    error instanceof SlipwayError ? error : new SlipwayError('LIFECYCLE_DEFECT', text, { cause: error })
+  return new Failure('go on', known)
+}
+
+const STDOUT = 1
+const PAUSE_MS = 2
+
+/** Writes to stdout at once, so that nothing is lost when the process ends and its order with the children's is kept. */
+function writeAll(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(STDOUT, bytes, at)
+    } catch (error) {
+      const code = systemCode(error)
+      // Nobody reads any more; the build goes on, as its result does not depend on it.
+      if (code === 'EPIPE') return
+      if (code !== 'EAGAIN') throw error
+      // Whoever has the other end made the pipe non-blocking: wait for room.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+    }
+  }
+}

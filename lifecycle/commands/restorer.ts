@@ -1,0 +1,109 @@
+import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
+import { type Analyzed, parseAnalyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
+import type { Group } from '../../spec/files/group.ts'
+import type { Run } from '../../spec/files/run.ts'
+import type { Cache } from '../cache/cache.ts'
+import { type RestoreContext, restore } from '../phases/restore.ts'
+import type { Command, StepContext } from './command.ts'
+import { act, Failure, invalidArguments } from './failure.ts'
+import { readGroup, readOptional, readRun, writeFile } from './files.ts'
+import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
+import { dropPrivileges } from './privileges.ts'
+import { refuseUnsupported } from './unsupported.ts'
+
+/** Where an extender would find base images (cnb-spec §2.4). */
+const KANIKO_DIR = '/kaniko'
+
+/** `restorer` (cnb-spec §2.4). */
+export const restorer: Command = {
+  name: 'restorer',
+  flags: restorerFlags,
+  run: async (context) => {
+    const { inputs, env, positionals, root, emit, say, platformApi } = context
+    if (positionals.length > 0) throw invalidArguments('received unexpected Args')
+    warnOfNoCache(context)
+    refuseUnsupported('restore', inputs, 'daemon', 'layout', 'cacheImage')
+    const analyzed = await usableAnalyzed(context)
+    const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
+    say('debug', 'Ensuring privileges...')
+    const { openImages } = await import('./images.ts')
+    await using images = await openImages(inputs, env, emit, namesOf(analyzed, run))
+    await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
+    say('debug', 'Executing command...')
+    const group = await readGroup(root, inputs.groupPath)
+    const cache = await openCache(inputs)
+    const restored = await runRestorer(context, { group, analyzed, run }, { images, cache })
+    if (restored !== undefined) {
+      await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored))
+    }
+  },
+}
+
+function restorerFlags(platformApi: ApiVersion): readonly FlagName[] {
+  return [
+    ...since(platformApi, '0.14', 'run'),
+    ...since(platformApi, '0.13', 'insecure-registry'),
+    ...since(platformApi, '0.12', 'daemon', 'generated', 'layout', 'layout-dir'),
+    ...since(platformApi, '0.10', 'build-image'),
+    ...(['analyzed', 'cache-dir', 'cache-image', 'gid', 'group', 'layers', 'skip-layers', 'uid'] as const),
+  ]
+}
+
+/** R-2 */
+export function warnOfNoCache({ inputs, say }: StepContext): void {
+  if (inputs.cacheDir === '' && inputs.cacheImage === '') {
+    say('warn', 'No cached data will be used, no cache specified.')
+  }
+}
+
+/** R-8: neither a missing nor a broken analyzed.toml keeps the cache from being restored. */
+async function usableAnalyzed({ inputs, root, say }: StepContext): Promise<Analyzed | undefined> {
+  const path = inputs.analyzedPath
+  try {
+    const found = await act('read analyzed file', () => readOptional(root, path, parseAnalyzed))
+    if (found === undefined) say('warn', `No analyzed metadata found at path ${JSON.stringify(path)}`)
+    return found
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    say('warn', `Not using analyzed data, usable file not found: ${error.line}`)
+    return undefined
+  }
+}
+
+function namesOf(analyzed: Analyzed | undefined, run: Run | undefined): readonly string[] {
+  return [
+    analyzed?.previousImage?.reference ?? '',
+    analyzed?.runImage?.reference ?? '',
+    analyzed?.runImage?.image ?? '',
+    ...(run?.images ?? []).flatMap((entry) => [entry.image, ...entry.mirrors]),
+  ].filter((name) => name !== '')
+}
+
+/** The cache directory, or nothing where none is named. @throws Failure `failed to create volume cache: …` (exit 1) */
+export async function openCache({ cacheDir }: Inputs): Promise<Cache | undefined> {
+  if (cacheDir === '') return undefined
+  const { cacheDirectory } = await import('../cache/directory.ts')
+  return act('create volume cache', () => cacheDirectory(pathOf(cacheDir)))
+}
+
+/** Restores, and gives analyzed.toml as it is then. */
+export async function runRestorer(
+  { inputs, root, emit, platformApi }: StepContext,
+  given: { readonly group: Group; readonly analyzed: Analyzed | undefined; readonly run: Run | undefined },
+  { images, cache }: { readonly images: RestoreContext['images']; readonly cache: Cache | undefined },
+): Promise<Analyzed | undefined> {
+  const { analyzed, group, run } = given
+  const restored = await act('restore', () =>
+    restore(
+      {
+        group,
+        layersDir: pathOf(inputs.layersDir),
+        skipLayers: inputs.skipLayers,
+        ...(analyzed === undefined ? {} : { analyzed }),
+        ...(run === undefined ? {} : { run }),
+      },
+      { root, emit, platformApi, images, ...(cache === undefined ? {} : { cache }) },
+    ),
+  )
+  return restored.analyzed
+}

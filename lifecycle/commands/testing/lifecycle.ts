@@ -1,0 +1,178 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+/** The lifecycle as it is shipped, one CommonJS file, driven as processes of an ordinary user. */
+export interface TestLifecycle extends Disposable {
+  /** A directory that the ordinary user may write to. */
+  readonly directory: string
+  run(command: string, args: readonly string[], options?: RunOptions): Promise<Ended>
+  start(command: string, args: readonly string[], options?: RunOptions): Started
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Keeps root where the test has it. */
+  readonly privileged?: boolean
+}
+
+export interface Started {
+  readonly ended: Promise<Ended>
+  kill(signal: NodeJS.Signals): void
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Any id that is not root's; no such user needs to exist. */
+export const ORDINARY_USER = 61234
+
+/**
+ * Loads the program after it has become an ordinary user. Node itself is started as who the test runs as: a checkout in
+ * root's home could not be read otherwise.
+ */
+const WRAPPER = `
+const path = process.argv[2]
+const script = require('node:fs').readFileSync(path, 'utf8')
+const module_ = { exports: {} }
+process.argv.splice(1, 2, path)
+if (process.getuid() === 0) {
+  process.setgroups([])
+  process.setgid(${ORDINARY_USER})
+  process.setuid(${ORDINARY_USER})
+}
+new Function('require', 'module', 'exports', '__filename', script)(require, module_, module_.exports, path)
+`
+
+export async function testLifecycle(): Promise<TestLifecycle> {
+  const directory = mkdtempSync(join(tmpdir(), 'lifecycle.'))
+  chmodSync(directory, 0o777)
+  const program = join(directory, 'lifecycle.cjs')
+  await build({
+    absWorkingDir: fileURLToPath(new URL('../../..', import.meta.url)),
+    entryPoints: ['lifecycle/main.ts'],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    define: { SLIPWAY_VERSION: '"1.2.3-test"' },
+    logLevel: 'error',
+  })
+  const wrapper = join(directory, 'as-user.cjs')
+  writeFileSync(wrapper, WRAPPER)
+  const start: TestLifecycle['start'] = (command, args, options = {}) => {
+    const scripts = options.privileged === true ? [program] : [wrapper, program]
+    return started(command, [...scripts, ...args], directory, options.env)
+  }
+  return {
+    directory,
+    start,
+    run: (...given) => start(...given).ended,
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
+
+const PATH = process.env.PATH ?? '/usr/bin:/bin'
+
+function started(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: RunOptions['env'] = {},
+): Started {
+  const variables = Object.entries({ PATH, CNB_PLATFORM_API: '0.15', CNB_NO_COLOR: 'true', ...env })
+  const child = spawn(process.execPath, args, {
+    argv0: command,
+    cwd,
+    env: Object.fromEntries(variables.filter(([, value]) => value !== undefined)),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const texts = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text) => (texts.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text) => (texts.stderr += text))
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, ...texts }))
+  })
+  return { ended, kill: (signal) => child.kill(signal) }
+}
+
+/** A builder's and an app's directories, with the flags that name them. */
+export interface TestPlace {
+  readonly directory: string
+  readonly detectFlags: readonly string[]
+  readonly buildFlags: readonly string[]
+  path(...parts: string[]): string
+  write(path: string, text: string, mode?: number): void
+  read(path: string): string
+  buildpack(id: string, parts: BuildpackParts): void
+  /** Writes order.toml; a `?` behind an ID means optional. */
+  order(...groups: readonly string[][]): void
+}
+
+export interface BuildpackParts {
+  readonly api?: string
+  readonly version?: string
+  /** More lines of buildpack.toml; those of `[buildpack]` come first. */
+  readonly toml?: string
+  readonly detect?: string
+  readonly build?: string
+}
+
+let places = 0
+
+export function testPlace(lifecycle: TestLifecycle): TestPlace {
+  const directory = join(lifecycle.directory, `place${++places}`)
+  for (const name of ['', 'app', 'layers', 'platform/env', 'buildpacks', 'config/env']) {
+    mkdirSync(join(directory, name), { recursive: true })
+    chmodSync(join(directory, name), 0o777)
+  }
+  const path = (...parts: string[]) => join(directory, ...parts)
+  const common = [
+    ...['-app', path('app'), '-layers', path('layers'), '-platform', path('platform')],
+    ...['-buildpacks', path('buildpacks'), '-build-config', path('config')],
+  ]
+  const place: TestPlace = {
+    directory,
+    detectFlags: [...common, '-order', path('order.toml')],
+    buildFlags: common,
+    path,
+    write: (name, text, mode = 0o644) => {
+      mkdirSync(dirname(path(name)), { recursive: true })
+      writeFileSync(path(name), text)
+      chmodSync(path(name), mode)
+    },
+    read: (name) => readFileSync(path(name), 'utf8'),
+    buildpack: (id, { api = '0.12', version = '1.0.0', toml = '', detect, build: build_ }) => {
+      const folder = `buildpacks/${id.replaceAll('/', '_')}/${version}`
+      place.write(
+        `${folder}/buildpack.toml`,
+        `api = "${api}"\n[buildpack]\nid = "${id}"\nversion = "${version}"\n${toml}`,
+      )
+      if (detect !== undefined) place.write(`${folder}/bin/detect`, `#!/bin/bash\n${detect}\n`, 0o755)
+      if (build_ !== undefined) place.write(`${folder}/bin/build`, `#!/bin/bash\n${build_}\n`, 0o755)
+    },
+    order: (...groups) => {
+      const entry = (id: string) =>
+        `[[order.group]]\nid = "${id.replace('?', '')}"\nversion = "1.0.0"\noptional = ${id.endsWith('?')}\n`
+      place.write('order.toml', groups.map((group) => `[[order]]\n${group.map(entry).join('')}`).join(''))
+    },
+  }
+  return place
+}
+
+/** Whether a process still does something: one that nobody has waited for yet does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,135 @@
+import { SlipwayError } from '../../../core/error.ts'
+import type { LayerOutcome } from '../../../core/event.ts'
+import { copyBlob } from '../../../oci/copy.ts'
+import type { Digest } from '../../../oci/digest.ts'
+import type { Image, Repository } from '../../../oci/image.ts'
+import type { Compression } from '../../../oci/layer-source.ts'
+import { type ImageLayer, imageLayers } from '../../../oci/read-image.ts'
+import { type AddedLayer, addedLayer } from '../../../oci/write-image.ts'
+import { type BlockConsumer, diffIdOf, writeLayer } from '../../../oci/write-layer.ts'
+import type { CacheFill } from './cache-fill.ts'
+import type { LayerPlan } from './plan.ts'
+
+/** A layer that has its place in the image's repository, in the cache, or in both. */
+export interface MadeLayer {
+  readonly plan: LayerPlan
+  readonly diffId: Digest
+  /** Uncompressed bytes; absent where it was not read. */
+  readonly size?: number
+  readonly image?: {
+    readonly layer: AddedLayer
+    readonly outcome: LayerOutcome
+  }
+  /** Absent also where it could not be put into the cache. */
+  readonly cache?: 'reused' | 'added'
+  readonly milliseconds: number
+}
+
+export interface LayerStores {
+  /** Of the new image. */
+  readonly repository: Repository
+  /** Layers of the previous image by diffID. */
+  readonly previous: ReadonlyMap<Digest, ImageLayer>
+  readonly cache?: CacheFill
+  readonly compression: Compression
+}
+
+export function layersByDiffId(image: Image | undefined): ReadonlyMap<Digest, ImageLayer> {
+  return new Map((image === undefined ? [] : imageLayers(image)).map((layer) => [layer.diffId, layer]))
+}
+
+/**
+ * Brings one layer where it belongs with as little work as can be (cnb-spec §5.4, RU-1 and RU-2). A layer that the
+ * previous image or the cache may have already is read and hashed first, and compressed, sent or written only where
+ * it turns out to be new; any other is made in one pass for image and cache together.
+ */
+export async function makeLayer(plan: LayerPlan, stores: LayerStores): Promise<MadeLayer> {
+  const start = performance.now()
+  const made =
+    plan.source === undefined ? await takeUntouched(plan, stores) : await makeFrom(plan, plan.source, stores)
+  return { plan, ...made, milliseconds: performance.now() - start }
+}
+
+type Made = Omit<MadeLayer, 'plan' | 'milliseconds'>
+
+async function takeUntouched(plan: LayerPlan, stores: LayerStores): Promise<Made> {
+  const [sha] = plan.image?.previous ?? []
+  const layer = sha === undefined ? undefined : await reuse(sha, plan, stores)
+  if (sha === undefined || layer === undefined) {
+    throw new SlipwayError(
+      'EXPORT_LAYER_GONE',
+      `reusing layer: '${plan.id}': the previous image has no layer ${sha ?? ''}`,
+      {
+        subject: plan.id,
+        hint: 'The previous image was changed or removed since it was analyzed; build again.',
+        class: 'infrastructure',
+      },
+    )
+  }
+  return { diffId: layer.diffId, image: { layer, outcome: 'reused-untouched' } }
+}
+
+async function makeFrom(
+  plan: LayerPlan,
+  source: NonNullable<LayerPlan['source']>,
+  stores: LayerStores,
+): Promise<Made> {
+  const { cache, compression, repository } = stores
+  const measured = mayBeKnown(plan, stores) ? await diffIdOf(source) : undefined
+  const reused = measured && plan.image && (await reuse(measured.diffId, plan, stores))
+  const inCache = measured && plan.cache && (await cache?.reuse(measured.diffId, plan))
+  const consumer = plan.cache && inCache !== true ? await cache?.add(plan) : undefined
+  try {
+    if (plan.image === undefined || reused !== undefined) {
+      const sums = consumer === undefined ? measured : await diffIdOf(source, consumer)
+      const { diffId, size } = sums ?? (await diffIdOf(source))
+      const cached = inCache === true ? 'reused' : await consumer?.finish(diffId)
+      return {
+        diffId,
+        size,
+        ...(reused === undefined ? {} : { image: { layer: reused, outcome: 'reused' } }),
+        ...(cached === undefined ? {} : { cache: cached }),
+      }
+    }
+    const written = await writeLayer(source, repository, { compression, ...consumerOption(consumer) })
+    const cached = inCache === true ? 'reused' : await consumer?.finish(written.diffId)
+    const layer = addedLayer(written, { created_by: plan.image.createdBy })
+    return {
+      diffId: written.diffId,
+      size: written.size,
+      image: { layer, outcome: 'added' },
+      ...(cached === undefined ? {} : { cache: cached }),
+    }
+  } catch (error) {
+    await consumer?.abandon()
+    throw error
+  }
+}
+
+function mayBeKnown({ image, cache }: LayerPlan, { previous }: LayerStores): boolean {
+  return (
+    (image?.previous ?? []).some((sha) => previous.has(sha as Digest)) ||
+    (cache !== undefined && cache.previous !== '')
+  )
+}
+
+/** The previous image's layer, made available in the new image's repository; undefined where that cannot be. */
+async function reuse(sha: string, plan: LayerPlan, stores: LayerStores): Promise<AddedLayer | undefined> {
+  const found = stores.previous.get(sha as Digest)
+  if (found === undefined || plan.image === undefined) return undefined
+  try {
+    await copyBlob(found.descriptor, found.repository, stores.repository)
+  } catch (error) {
+    if (error instanceof SlipwayError && error.code === 'OCI_BLOB_MISSING') return undefined
+    throw error
+  }
+  return {
+    descriptor: found.descriptor,
+    diffId: found.diffId,
+    history: { created_by: plan.image.createdBy },
+  }
+}
+
+function consumerOption(consumer: BlockConsumer | undefined): { consumer?: BlockConsumer } {
+  return consumer === undefined ? {} : { consumer }
+}

@@ -1,0 +1,106 @@
+import { errorChain, SlipwayError } from '../../../core/error.ts'
+import { copyImage } from '../../../oci/copy.ts'
+import type { Image, Repository } from '../../../oci/image.ts'
+import { DEFAULT_TAG, parseReference, repositoryName } from '../../../oci/reference.ts'
+import { type ImageDraft, writeImage } from '../../../oci/write-image.ts'
+import { EXIT_CODES } from '../../../spec/exit-codes.ts'
+import type { ImageAccess } from '../../context.ts'
+
+/** One name that the image gets. */
+export interface TargetName {
+  readonly name: string
+  readonly tag: string
+}
+
+/** Names in one repository; the first one's is where the image is made. */
+export interface Target {
+  /** Registry and path, without a tag. */
+  readonly place: string
+  readonly repository: Repository
+  readonly names: readonly TargetName[]
+}
+
+/**
+ * The places of the image's names.
+ * @throws SlipwayError `EXPORT_NAME_INVALID` and `OCI_REFERENCE_INVALID` (exit 3)
+ */
+export function targetsOf(images: ImageAccess, names: readonly [string, ...string[]]): [Target, ...Target[]] {
+  const [first, ...rest] = names
+  const targets: [Target, ...Target[]] = [targetOf(images, first)]
+  for (const name of rest) {
+    const target = targetOf(images, name)
+    const same = targets.findIndex(({ place }) => place === target.place)
+    const found = targets[same]
+    if (found === undefined) targets.push(target)
+    else targets[same] = { ...found, names: [...found.names, ...target.names] }
+  }
+  return targets
+}
+
+function targetOf(images: ImageAccess, name: string): Target {
+  const reference = parseReference(name)
+  if (reference.digest !== undefined) {
+    throw new SlipwayError('EXPORT_NAME_INVALID', `an image cannot be saved under a digest: ${name}`, {
+      subject: name,
+      hint: 'Give it a tag, or only a name.',
+      class: 'usage',
+      exitCode: EXIT_CODES.invalidArguments,
+    })
+  }
+  return {
+    place: repositoryName(reference),
+    repository: images.repository(reference),
+    names: [{ name, tag: reference.tag ?? DEFAULT_TAG }],
+  }
+}
+
+export interface SavedName {
+  readonly name: string
+  readonly error?: string
+}
+
+export interface SavedImage {
+  readonly image: Image
+  readonly names: readonly SavedName[]
+}
+
+/**
+ * Writes the image under all of its names (cnb-spec SV-1). That one name cannot be written keeps it from no other; what
+ * went wrong stands beside the name.
+ * @throws SlipwayError where the image itself cannot be written
+ */
+export async function saveImage(
+  draft: Omit<ImageDraft, 'repository' | 'tags'>,
+  [primary, ...others]: readonly [Target, ...Target[]],
+): Promise<SavedImage> {
+  const tags = primary.names.map(({ tag }) => tag)
+  const { repository } = primary
+  const names: SavedName[] = []
+  let image: Image
+  try {
+    image = await writeImage({ ...draft, repository, tags })
+    names.push(...primary.names.map(({ name }) => ({ name })))
+  } catch (error) {
+    if (tags.length === 1 && others.length === 0) throw error
+    // Which of the names failed shows one by one.
+    image = await writeImage({ ...draft, repository, tags: [] })
+    for (const target of primary.names) names.push(await saved(target, () => tagImage(image, target)))
+  }
+  for (const { repository: other, names: targets } of others) {
+    for (const target of targets) names.push(await saved(target, () => copyImage(image, other, [target.tag])))
+  }
+  return { image, names }
+}
+
+async function tagImage(image: Image, { tag }: TargetName): Promise<void> {
+  await image.repository.putManifest(image.manifestBytes, image.mediaType, [tag])
+}
+
+async function saved({ name }: TargetName, save: () => Promise<unknown>): Promise<SavedName> {
+  try {
+    await save()
+    return { name }
+  } catch (error) {
+    return { name, error: errorChain(error) }
+  }
+}

@@ -1,0 +1,111 @@
+import { type ContainerPath, joinPath } from '../../core/container-path.ts'
+import { errorChain, SlipwayError } from '../../core/error.ts'
+import type { Platform } from '../../oci/image.ts'
+import { isAtLeast } from '../../spec/api-version.ts'
+import { EXIT_CODES } from '../../spec/exit-codes.ts'
+import type { Analyzed } from '../../spec/files/analyzed.ts'
+import type { Group } from '../../spec/files/group.ts'
+import type { Run } from '../../spec/files/run.ts'
+import { writeStore } from '../../spec/files/store.ts'
+import { EMPTY_LIFECYCLE_METADATA, layersOf } from '../../spec/labels/lifecycle-metadata.ts'
+import { escapeId } from '../../spec/names.ts'
+import type { Cache } from '../cache/cache.ts'
+import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
+import { digestName, findImage } from '../images/find.ts'
+import { names, targetOf } from '../images/run-image.ts'
+import { inPhase } from './in-phase.ts'
+import { restoreLayers } from './restore-layers.ts'
+import { restoreSboms } from './restore-sbom.ts'
+
+/** What `restore` needs to know (platform spec, restorer; cnb-spec §2.4). */
+export interface RestoreInputs {
+  /** analyzed.toml; absent where there is none, which is no error. */
+  readonly analyzed?: Analyzed
+  readonly group: Group
+  readonly layersDir: ContainerPath
+  /** Restores store.toml alone. Default false. */
+  readonly skipLayers?: boolean
+  /** run.toml, used from Platform API 0.14 on. */
+  readonly run?: Run
+  readonly platform?: Platform
+}
+
+export interface Restored {
+  /** analyzed.toml with what the restorer adds to it; absent where there was none. */
+  readonly analyzed?: Analyzed
+}
+
+export type RestoreContext = PhaseContext & { readonly images: ImageAccess; readonly cache?: Cache }
+
+/**
+ * Puts back what the buildpacks of the group left behind in the last build: store.toml, layer metadata, the contents
+ * of cached layers and SBOM files (cnb-spec §4.6). Without a cache that is the metadata of launch layers alone; the
+ * caller says so to the user. The caller writes `analyzed` back to analyzed.toml.
+ * @throws SlipwayError exit 42; `RESTORE_RUN_IMAGE_INACCESSIBLE` (exit 1).
+ */
+export function restore(inputs: RestoreInputs, context: RestoreContext): Promise<Restored> {
+  return inPhase(context.emit, 'restore', () => putBack(inputs, context))
+}
+
+async function putBack(inputs: RestoreInputs, context: RestoreContext): Promise<Restored> {
+  const analyzed = inputs.analyzed && (await completeAnalyzed(inputs.analyzed, inputs, context))
+  await inFamily(EXIT_CODES.restore, 'RESTORE_FAILED', 'restore', async () => {
+    const metadata = analyzed?.metadata ?? EMPTY_LIFECYCLE_METADATA
+    restoreStores(inputs, metadata, context)
+    if (inputs.skipLayers === true) {
+      context.emit({ type: 'info', message: 'Skipping buildpack layer analysis' })
+      return
+    }
+    await restoreLayers(inputs, metadata, context)
+    if (isAtLeast(context.platformApi, '0.8')) await restoreSboms(inputs, context)
+  })
+  return analyzed === undefined ? {} : { analyzed }
+}
+
+/** R-1: also where layers are skipped. */
+function restoreStores(
+  { group, layersDir }: RestoreInputs,
+  metadata: Analyzed['metadata'],
+  { root }: RestoreContext,
+): void {
+  for (const { id } of group.group) {
+    const store = layersOf(metadata, id)?.store
+    if (store !== undefined) root.write(joinPath(layersDir, escapeId(id), 'store.toml'), writeStore(store))
+  }
+}
+
+/**
+ * R-5 and R-6: from Platform API 0.14 on the chosen run image must still be there to read; a target that the analyzer
+ * left out is filled in.
+ */
+async function completeAnalyzed(
+  analyzed: Analyzed,
+  { run, platform }: RestoreInputs,
+  { images, platformApi }: RestoreContext,
+): Promise<Analyzed> {
+  const { runImage } = analyzed
+  const image = runImage?.image ?? ''
+  const isListed = run?.images.some((entry) => names(entry, image)) ?? false
+  const mustBeThere = isAtLeast(platformApi, '0.14') && isListed
+  const lacksTarget = isAtLeast(platformApi, '0.12') && (runImage?.target?.os ?? '') === ''
+  if (runImage === undefined || image === '' || !(mustBeThere || lacksTarget)) return analyzed
+  try {
+    const found = await findImage(images, runImage.reference === '' ? image : runImage.reference, platform)
+    if (found === undefined) throw new SlipwayError('RESTORE_RUN_IMAGE_MISSING', `there is no ${image}`)
+    if (!lacksTarget) return analyzed
+    const target = targetOf(found.image.config)
+    return { ...analyzed, runImage: { ...runImage, reference: digestName(found), target } }
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error
+    throw new SlipwayError(
+      'RESTORE_RUN_IMAGE_INACCESSIBLE',
+      `selected run image '${image}' is not accessible: ${errorChain(error)}`,
+      {
+        subject: image,
+        hint: 'Check that it was not removed since the build began, and the credentials for its registry.',
+        class: 'infrastructure',
+        cause: error,
+      },
+    )
+  }
+}

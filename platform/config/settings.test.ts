@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { settings } from './settings.ts'
+
+const read = (text: string, env: Record<string, string> = {}) => settings('config.toml', text, env)
+
+test('the environment wins over the file, an empty variable does not', () => {
+  const text = '[debian]\nmirror = "http://file.example/debian"\n[registry]\ninsecure = ["a:5000"]'
+  expect(read(text)).toEqual({ debianMirror: 'http://file.example/debian', insecureRegistries: ['a:5000'] })
+  expect(
+    read(text, { SLIPWAY_DEBIAN_MIRROR: 'http://env.example/debian', SLIPWAY_INSECURE_REGISTRIES: 'b,c' }),
+  ).toMatchObject({
+    debianMirror: 'http://env.example/debian',
+    insecureRegistries: ['b', 'c'],
+  })
+  expect(read(text, { SLIPWAY_DEBIAN_MIRROR: '' }).debianMirror).toBe('http://file.example/debian')
+})
+
+test('no file is no setting', () => expect(read('')).toEqual({ insecureRegistries: [] }))
+
+test.each(['[debian]\nmirror = 1', '[registry]\ninsecure = "a"', '[registry]\ninsecure = [1]'])(
+  '%j is refused by its key',
+  (text) => {
+    expect(() => read(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  },
+)

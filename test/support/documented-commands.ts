@@ -1,0 +1,41 @@
+/**
+ * Every command that a document shows, and where it is run. A command is run by a test file that holds it word for
+ * word, or stands here with the reason why no test can run it.
+ */
+export interface DocumentedCommand {
+  readonly command: string
+  /** Test files (or the runner) that run it. */
+  readonly runBy?: string
+  /** Words that the test file holds where it does not hold the command itself. */
+  readonly as?: string
+  readonly notRun?: string
+}
+
+export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
+  {
+    command: './slipway build hello --path examples/node',
+    runBy: 'test/support/newcomer-suite.ts',
+    as: "slipway('build', 'hello', '--path', 'examples/node')",
+  },
+  {
+    command: './slipway run hello --port 8080',
+    runBy: 'test/support/newcomer-suite.ts',
+    as: "'./slipway', 'run', 'hello', '--port'",
+  },
+  {
+    command: './slipway build 127.0.0.1:5000/hello --path examples/node --publish',
+    runBy: 'test/support/newcomer-suite.ts',
+    as: "slipway('build', name, '--path', 'examples/node', '--publish')",
+  },
+  { command: './slipway build --help', runBy: 'test/command.test.ts', as: "'build', '--help'" },
+  { command: 'npm test', notRun: 'it is what runs the tests; .ci/run calls it' },
+  {
+    command: 'npm run check',
+    notRun: 'npm test runs the same steps, and itself inside itself would not end',
+  },
+  { command: 'npm run native:build', runBy: 'native/rebuild.integration.test.ts', as: 'build.mjs' },
+  {
+    command: 'npm run bench',
+    notRun: 'it measures for minutes; bench/first-minutes.test.ts runs its parts once',
+  },
+]

@@ -18,7 +18,9 @@ const read = (file: string): string => readFileSync(join(PROJECT, file), 'utf8')
 /** Lines of `sh` blocks, and inline code that begins like one of our commands. */
 function commandsOf(text: string): string[] {
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, body = '']) => body.split('\n'))
-  const inline = [...text.matchAll(/`((?:\.\/slipway|npm) [^`]+)`/g)].map(([, command = '']) => command)
+  const inline = [...text.matchAll(/`(\.\/slipway [^`]+|npm test|npm run [^`]+)`/g)].map(
+    ([, command = '']) => command,
+  )
   return [...blocks, ...inline]
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -16,18 +16,16 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build as bundle } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createHttpClient, sendFollowing } from '../../core/http/index.ts'
 import type { Binding } from '../../sources/registries/binding.ts'
 import { toBindings } from '../../sources/registries/bindings.ts'
 import { readHostSettings } from '../../sources/registries/host.ts'
 import { parseLayerContent, writeRestoredLayerContent } from '../../spec/files/layer.ts'
+import { startNpmMirror } from '../../test/support/npm-mirror.ts'
 import { walkTree } from '../sdk/index.ts'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -252,45 +250,6 @@ describe('the example app', () => {
 })
 
 describe('behind mirrors', () => {
-  const mirrors: Server[] = []
-  afterAll(() => {
-    for (const server of mirrors) {
-      server.closeAllConnections()
-      server.close()
-    }
-  })
-
-  /** A mirror of the machine's registry; one at a path of its own also rewrites the addresses in metadata, as products do. */
-  async function mirror(registry: string, certificates: readonly string[], prefix: string) {
-    const http = createHttpClient({ certificates })
-    const upstream = registry.replace(/\/*$/, '/')
-    let requests = 0
-    let address = ''
-    const forward = async (request: IncomingMessage, response: ServerResponse) => {
-      requests++
-      const { accept } = request.headers
-      const url = upstream + (request.url ?? '').slice(prefix.length + 1)
-      const headers = accept === undefined ? {} : { accept }
-      const answer = await sendFollowing(http, { method: 'GET', url, headers })
-      const type = answer.headers.get('content-type') ?? ''
-      response.writeHead(answer.status, { 'content-type': type })
-      if (type.includes('json') && prefix !== '') {
-        response.end((await answer.text(64 << 20)).replaceAll(`"${upstream}`, `"${address}`))
-        return
-      }
-      for await (const chunk of answer.body)
-        if (!response.write(chunk)) await new Promise((go) => response.once('drain', go))
-      response.end()
-    }
-    const server = createServer((request, response) => {
-      forward(request, response).catch(() => response.destroy())
-    })
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-    mirrors.push(server)
-    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}/`
-    return { address, count: () => requests }
-  }
-
   it('two of them give the same bytes, and nothing of either is in them', async () => {
     const { settings } = await hostSettings()
     const npm = join(root, 'buildpack', 'npm', 'bin', 'npm-cli.js')
@@ -301,7 +260,8 @@ describe('behind mirrors', () => {
     const url = asked.stdout.trim()
     const images: ReturnType<typeof image>[] = []
     for (const prefix of ['', '/company/npm']) {
-      const { address, count } = await mirror(url, settings.certificates, prefix)
+      await using mirror = await startNpmMirror(url, settings.certificates, prefix)
+      const { address } = mirror
       const space = workspace()
       putSource(space)
       putBindings(space, [
@@ -320,7 +280,7 @@ describe('behind mirrors', () => {
       expect(output).toContain('- Start command')
       expect(code).toBe(0)
       expect(output).not.toContain('S3CRET')
-      expect(count()).toBeGreaterThan(60)
+      expect(mirror.requests()).toBeGreaterThan(60)
 
       const found = [...walkTree(space.layers), ...walkTree(space.app)].length
       expect(found).toBeGreaterThan(1000)

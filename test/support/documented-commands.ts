@@ -27,13 +27,13 @@ export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
     runBy: 'test/support/newcomer-suite.ts',
     as: "slipway('build', name, '--path', 'examples/node', '--publish')",
   },
-  { command: './slipway build --help', runBy: 'test/command.test.ts', as: "'build', '--help'" },
+  { command: './slipway build --help', runBy: 'test/command.test.ts', as: "['build', '--help']" },
   { command: 'npm test', notRun: 'it is what runs the tests; .ci/run calls it' },
   {
     command: 'npm run check',
     notRun: 'npm test runs the same steps, and itself inside itself would not end',
   },
-  { command: 'npm run native:build', runBy: 'native/rebuild.integration.test.ts', as: 'build.mjs' },
+  { command: 'npm run native:build', runBy: 'native/build.integration.test.ts', as: 'build.mjs' },
   {
     command: 'npm run bench',
     notRun: 'it measures for minutes; bench/first-minutes.test.ts runs its parts once',

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /**
@@ -6,6 +7,8 @@ import { defineConfig } from 'vitest/config'
  */
 export default defineConfig({
   test: {
+    // One fewer than there are cores is the default, and leaves one of two idle.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       {
         test: {

@@ -13,7 +13,7 @@ import { createSandbox } from '../sandbox/sandbox.ts'
 import type { Session } from '../session.ts'
 import { type Builder, openBuilder } from './builder.ts'
 import { createBuildDirectory } from './directory.ts'
-import { platformFiles } from './platform-files.ts'
+import { buildSettings } from './host-settings.ts'
 import type { BuildRequest } from './request.ts'
 
 /** The Platform API that the command speaks with its own lifecycle. */
@@ -33,18 +33,19 @@ export async function buildImage(request: BuildRequest, session: Session, emit: 
   const builder = await openBuilder(session, emit)
   const images = await imageAccess(request, session, builder, emit)
   const { env, directories, settings, program } = session
+  const given = await buildSettings(request, { env, home: env.HOME })
   using directory = createBuildDirectory({
     parent: join(directories.cache, 'builds'),
     app: request.app,
     home: builder.home,
-    platform: await platformFiles(request, { env, home: env.HOME }),
+    platform: given.files,
   })
   using _directory = session.onAbandon(() => directory[Symbol.dispose]())
   await using sandbox = await createSandbox({
     rootfs: builder.rootfs,
     mounts: directory.mounts,
     user: { uid: builder.uid, gid: builder.gid },
-    baseEnvironment: { ...builder.environment, HOME: builder.home },
+    baseEnvironment: { ...builder.environment, ...given.environment, HOME: builder.home },
     network: request.network,
     helper: program.sandboxHelper,
     ...(settings.sandbox === undefined ? {} : { driver: settings.sandbox }),

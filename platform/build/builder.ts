@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { ensureDefaultBuilder } from '../../builders/default-builder.ts'
 import type { LifecycleFiles } from '../../builders/lifecycle-layers.ts'
 import { defaultNames } from '../../builders/names.ts'
-import { type ContainerPath, containerPath } from '../../core/container-path.ts'
+import type { ContainerPath } from '../../core/container-path.ts'
 import { SlipwayError } from '../../core/error.ts'
 import type { Emit } from '../../core/event.ts'
-import { mountedRoot } from '../../core/root.ts'
 import type { Image } from '../../oci/image.ts'
 import { parseReference, type Reference } from '../../oci/reference.ts'
+import { environmentOf } from '../image/environment.ts'
+import { imageUser } from '../image/user.ts'
 import type { Program } from '../program.ts'
 import type { Session } from '../session.ts'
 
@@ -92,25 +93,12 @@ function describe(image: Image, rootfs: string): Omit<Builder, 'local'> {
     })
   }
   const uid = number('CNB_USER_ID')
-  return { image, rootfs, environment, uid, gid: number('CNB_GROUP_ID'), home: homeOf(rootfs, uid) }
-}
-
-/** Variables of an image's configuration; a value may hold `=`. */
-export function environmentOf(image: Image): Record<string, string> {
-  return Object.fromEntries(
-    (image.config.config?.Env ?? []).map((entry) => {
-      const at = entry.indexOf('=')
-      return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)]
-    }),
-  )
-}
-
-/** The home directory that the root's own passwd gives to a user; `/` for one without an entry. */
-export function homeOf(rootfs: string, uid: number): ContainerPath {
-  const passwd = mountedRoot(rootfs, []).readText(containerPath('/etc/passwd')) ?? ''
-  const entry = passwd
-    .split('\n')
-    .map((line) => line.split(':'))
-    .find((fields) => fields[2] === String(uid))
-  return containerPath(entry?.[5]?.startsWith('/') ? entry[5] : '/')
+  return {
+    image,
+    rootfs,
+    environment,
+    uid,
+    gid: number('CNB_GROUP_ID'),
+    home: imageUser(rootfs, String(uid)).home,
+  }
 }

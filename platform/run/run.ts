@@ -8,7 +8,8 @@ import type { Emit } from '../../core/event.ts'
 import { mountedRoot } from '../../core/root.ts'
 import type { RunStatus } from '../../core/runner.ts'
 import { familiarName, type Reference } from '../../oci/reference.ts'
-import { environmentOf, homeOf } from '../build/builder.ts'
+import { environmentOf } from '../image/environment.ts'
+import { imageUser } from '../image/user.ts'
 import { runApplication } from '../sandbox/application.ts'
 import type { Session } from '../session.ts'
 
@@ -55,9 +56,8 @@ export async function runImage(request: RunRequest, session: Session, emit: Emit
     })
   }
   const rootfs = await store.unpack(image, 'Unpacking the image', emit)
-  const user = userOf(config.User)
+  const { home, ...user } = imageUser(rootfs, config.User)
   const workspace = containerPath(config.WorkingDir || '/')
-  const home = homeOf(rootfs, user.uid)
   const folder = join(directories.cache, 'runs', randomBytes(8).toString('hex'))
   try {
     const mounts = await writableCopies(rootfs, workspace, folder)
@@ -91,13 +91,6 @@ export async function runImage(request: RunRequest, session: Session, emit: Emit
 
 function entry(entrypoint: readonly string[] | null | undefined, request: RunRequest): readonly string[] {
   return request.process === undefined ? (entrypoint ?? []) : [`/cnb/process/${request.process}`]
-}
-
-/** `uid[:gid]` of an image's configuration; buildpacks' images name numbers. */
-function userOf(user: string | undefined): { readonly uid: number; readonly gid: number } {
-  const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(user ?? '')
-  if (match === null) return { uid: 1000, gid: 1000 }
-  return { uid: Number(match[1]), gid: Number(match[2] ?? match[1]) }
 }
 
 /** The working directory as the application's own: a clone where the file system can, else a copy. */

@@ -81,25 +81,25 @@ export interface Started {
   kill(signal: NodeJS.Signals): void
 }
 
+/** What the test runner, and npm that started it, put into the environment of their children. */
+const RUNNERS = [
+  /^(VITEST|NODE_(?!EXTRA_CA_CERTS$)|TEST$|DEV$|PROD$|MODE$|SSR$|BASE_URL$)/,
+  /^npm_(?!config_)/,
+  /^npm_config_(cache|userconfig|globalconfig|(local_|global_)?prefix|init_module|node_gyp|noproxy|npm_version|user_agent)$/,
+]
+
 /** The environment of a person at a shell: the machine's own settings, a home of their own, nothing of the test runner. */
 export function environment(
   installation: Installation,
   extra: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const own = Object.entries(process.env).filter(
-    ([name, value]) =>
-      value !== undefined &&
-      !/^(VITEST|npm_(?!config_)|NODE_(?!EXTRA_CA_CERTS)|TEST$|DEV$|PROD$|MODE$|SSR$|BASE_URL$|XDG_|SLIPWAY_)/.test(
-        name,
-      ),
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !RUNNERS.some((pattern) => pattern.test(name)) && !/^(XDG|SLIPWAY)_/.test(name),
   ) as [string, string][]
-  const path = `${process.env.PATH}`
-    .split(':')
-    .filter((folder) => !folder.includes('node_modules'))
-    .join(':')
+  const path = (process.env.PATH ?? '').split(':').filter((folder) => !folder.includes('node_modules'))
   return {
-    ...Object.fromEntries(own),
-    PATH: path,
+    ...Object.fromEntries(kept),
+    PATH: path.join(':'),
     HOME: installation.home,
     SLIPWAY_HOME: join(installation.home, 'slipway'),
     ...extra,

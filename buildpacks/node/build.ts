@@ -1,6 +1,7 @@
 import type { BuildContext, BuildResult } from '../sdk/index.ts'
 import { userError } from '../sdk/index.ts'
 import { mayCompile } from './install-plan.ts'
+import { developmentCommands, type LockFile } from './lock-file.ts'
 import { locateNpm, npmRunner } from './npm.ts'
 import { readPackageJson } from './package-json.ts'
 import { provideCommands, providePackages, readLockFile } from './packages.ts'
@@ -27,12 +28,13 @@ export async function build(context: BuildContext): Promise<BuildResult> {
   const commands = await provideCommands(context, npm)
   const run = await npmRunner(context, npm, runtime.layer, commands, runtime.headers)
   const slices = await providePackages({ context, manifest, lock, npm, runtime, run })
-  return { slices, processes: await processes(context, manifest) }
+  return { slices, processes: await processes(context, manifest, lock) }
 }
 
 async function processes(
   { app, env, log }: BuildContext,
   manifest: NonNullable<Awaited<ReturnType<typeof readPackageJson>>>,
+  lock: LockFile,
 ) {
   const names = ['server.js', 'index.js', 'index.mjs', 'index.cjs', manifest.main ?? '']
   const files = new Set<string>()
@@ -43,6 +45,7 @@ async function processes(
     main: manifest.main,
     launchpoint: env.BP_LAUNCHPOINT || undefined,
     startScript: env.BP_NPM_START_SCRIPT || undefined,
+    developmentCommands: developmentCommands(lock),
     isFile: (name) => files.has(name),
   })
   log.step('Start command')

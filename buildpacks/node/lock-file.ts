@@ -21,6 +21,8 @@ export interface LockedPackage {
   /** Names of what it needs. */
   readonly needs: readonly string[]
   readonly resolved: string | undefined
+  /** Commands that it puts into node_modules/.bin. */
+  readonly commands: readonly string[]
 }
 
 export interface LockFile {
@@ -56,6 +58,14 @@ export function parseLockFile(text: string, file: string): LockFile {
   }
 }
 
+/** Commands that are there while the app is built, and not in the image: only development packages bring them. */
+export function developmentCommands({ packages }: LockFile): ReadonlySet<string> {
+  const top = packages.filter(({ path }) => path.lastIndexOf('node_modules/') === 0)
+  const commands = (isDev: boolean) => top.filter((one) => one.isDev === isDev).flatMap((one) => one.commands)
+  const kept = new Set(commands(false))
+  return new Set(commands(true).filter((name) => !kept.has(name)))
+}
+
 function lockedPackage(path: string, entry: Readonly<Record<string, unknown>>): LockedPackage {
   const text = (key: string) => (typeof entry[key] === 'string' ? entry[key] : undefined)
   const installed = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
@@ -74,6 +84,7 @@ function lockedPackage(path: string, entry: Readonly<Record<string, unknown>>): 
     cpu: strings(entry.cpu),
     needs: namesIn(entry, 'dependencies', 'optionalDependencies', 'peerDependencies'),
     resolved: text('resolved'),
+    commands: isObject(entry.bin) ? Object.keys(entry.bin) : [],
   }
 }
 

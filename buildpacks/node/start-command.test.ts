@@ -11,12 +11,38 @@ function start(sources: Partial<StartSources> & { files?: readonly string[] }) {
     main: undefined,
     launchpoint: undefined,
     startScript: undefined,
+    developmentCommands: new Set(['nest', 'nodemon']),
     isFile: (name) => files.includes(name),
     ...rest,
   })
 }
 const command = (script: string, scripts: Record<string, string> = {}) =>
   start({ scripts: { start: script, ...scripts } }).processes[0]?.command
+
+describe('a start script for development', () => {
+  it('gives way to the one for production', () => {
+    const scripts = { start: 'nest start', 'start:prod': 'node dist/main' }
+    expect(start({ scripts })).toMatchObject({
+      processes: [{ type: 'web', command: ['node', 'dist/main'] }],
+      rule: 'scripts.start:prod in package.json; scripts.start needs nest, a development package',
+      warnings: [],
+    })
+    expect(
+      start({ scripts: { ...scripts, start: 'NODE_ENV=x nodemon a.js' } }).processes[0]?.command,
+    ).toEqual(['node', 'dist/main'])
+  })
+
+  it('is taken with a warning where there is no other, or where it was asked for by name', () => {
+    expect(start({ scripts: { start: 'nest start' } }).warnings).toEqual([
+      'the start command needs nest, which only a development package brings: nest start',
+    ])
+    const asked = start({
+      scripts: { start: 'nest start', 'start:prod': 'node dist/main' },
+      startScript: 'start',
+    })
+    expect(asked.processes[0]?.command).toEqual(['nest', 'start'])
+  })
+})
 
 describe('which rule', () => {
   const all = {

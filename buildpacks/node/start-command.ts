@@ -9,6 +9,8 @@ export interface StartSources {
   readonly launchpoint: string | undefined
   /** `BP_NPM_START_SCRIPT`: another script than `start`. */
   readonly startScript: string | undefined
+  /** Commands that only development packages bring: they are not in the image. */
+  readonly developmentCommands: ReadonlySet<string>
   /** Whether the app has a file. */
   readonly isFile: (name: string) => boolean
 }
@@ -27,12 +29,18 @@ export function startProcesses(sources: StartSources): Start {
   const web = webCommand(sources, declared.find(({ type }) => type === 'web')?.command)
   if (web === undefined) return { processes: others, rule: undefined, warnings: [] }
   const needsNpm = /(^|[\s;&|(])(npm|npx|yarn|pnpm)\s/.test(web.command)
+  const missing = programsOf(web.command).filter((name) => sources.developmentCommands.has(name))
   return {
     processes: [{ ...processOf('web', web.command), default: true }, ...others],
     rule: web.rule,
-    warnings: needsNpm
-      ? [`the start command needs a package manager, which is not in the image: ${web.command}`]
-      : [],
+    warnings: [
+      ...(needsNpm
+        ? [`the start command needs a package manager, which is not in the image: ${web.command}`]
+        : []),
+      ...missing.map(
+        (name) => `the start command needs ${name}, which only a development package brings: ${web.command}`,
+      ),
+    ],
   }
 }
 
@@ -42,12 +50,44 @@ function webCommand(sources: StartSources, procfile: string | undefined) {
   if (launchpoint !== undefined) return { command: `node ${quote(launchpoint)}`, rule: 'BP_LAUNCHPOINT' }
   const script = startScript ?? 'start'
   const command = scriptCommand(scripts, script, 0)
-  if (command !== undefined) return { command, rule: `scripts.${script} in package.json` }
+  if (command !== undefined) return productionCommand(sources, script, command)
   if (isFile('server.js')) return { command: 'node server.js', rule: 'server.js' }
   if (main !== undefined && isFile(main))
     return { command: `node ${quote(main)}`, rule: 'main in package.json' }
   const index = ['index.js', 'index.mjs', 'index.cjs'].find(isFile)
   return index === undefined ? undefined : { command: `node ${index}`, rule: index }
+}
+
+/** Where frameworks keep the command for production when `start` is for development (Nest, AdonisJS, Strapi …). */
+const PRODUCTION_SCRIPTS = ['start:prod', 'start:production', 'serve:prod', 'production']
+
+/** The start script, or the one for production where the start script needs a program that is not in the image. */
+function productionCommand(sources: StartSources, script: string, command: string) {
+  const rule = `scripts.${script} in package.json`
+  const missing = programsOf(command).find((name) => sources.developmentCommands.has(name))
+  if (missing === undefined || sources.startScript !== undefined) return { command, rule }
+  for (const name of PRODUCTION_SCRIPTS) {
+    const other = scriptCommand(sources.scripts, name, 0)
+    if (
+      other !== undefined &&
+      !programsOf(other).some((program) => sources.developmentCommands.has(program))
+    ) {
+      return {
+        command: other,
+        rule: `scripts.${name} in package.json; scripts.${script} needs ${missing}, a development package`,
+      }
+    }
+  }
+  return { command, rule }
+}
+
+/** The programs that a command line starts, as far as they stand in it as words. */
+function programsOf(line: string): string[] {
+  return line.split(/&&|\|\||[;|]/).flatMap((part) => {
+    const words = part.trim().split(/\s+/)
+    const program = words.find((word) => !ASSIGNMENT.test(word) && word !== 'cross-env' && word !== 'exec')
+    return program === undefined || program === '' ? [] : [program]
+  })
 }
 
 const MAX_SCRIPTS = 10

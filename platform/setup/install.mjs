@@ -87,19 +87,21 @@ function installDependencies(clone, folder) {
   }
 }
 
-/** Old programs of clones that moved on; a running one may still load a part of itself, hence the day of grace. */
-function removeOld(data) {
-  const folder = join(data, 'programs')
-  const clones = join(folder, 'clones')
-  const used = new Set(
-    existsSync(clones)
-      ? readdirSync(clones).map((name) => readFileSync(join(clones, name), 'utf8').split('\n')[1])
-      : [],
-  )
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name)
-    if (name !== 'clones' && !used.has(path) && Date.now() - statSync(path).mtimeMs > DAY)
-      rmSync(path, { recursive: true, force: true })
+/**
+ * Programs of clones that moved on, dependencies of locks that are gone, and what killed installations left. A running
+ * program may still load a part of itself, and another installation may be under way: hence the day of grace.
+ */
+function removeOld(data, lock) {
+  const clones = join(data, 'programs', 'clones')
+  const records = existsSync(clones) ? readdirSync(clones) : []
+  const used = new Set([clones, join(data, 'dependencies', lock)])
+  for (const record of records) used.add(readFileSync(join(clones, record), 'utf8').split('\n')[1])
+  for (const folder of ['programs', 'dependencies']) {
+    for (const name of readdirSync(join(data, folder))) {
+      const path = join(data, folder, name)
+      if (!used.has(path) && Date.now() - statSync(path).mtimeMs > DAY)
+        rmSync(path, { recursive: true, force: true })
+    }
   }
 }
 
@@ -123,7 +125,7 @@ async function main(clone, data) {
     say(
       `ready in ${((Date.now() - start) / 1000).toFixed(1)} s; this happens again only when the clone changes`,
     )
-    removeOld(data)
+    removeOld(data, lock)
   }
   process.stdout.write(`${target}\n`)
 }

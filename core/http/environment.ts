@@ -27,7 +27,7 @@ export function httpOptionsFromEnvironment(env: Environment): HttpOptions {
 }
 
 /** Where distributions keep their bundle: Go's list (crypto/x509, root_linux.go). The first that exists is taken. */
-const BUNDLES = [
+export const CERTIFICATE_BUNDLES: readonly string[] = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
   '/etc/ssl/ca-bundle.pem',
@@ -53,7 +53,7 @@ export function systemCertificates(env: Environment): string[] {
 }
 
 function firstBundle(): string | undefined {
-  for (const path of BUNDLES) {
+  for (const path of CERTIFICATE_BUNDLES) {
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {

@@ -1,5 +1,10 @@
 export { createHttpClient } from './client.ts'
-export { httpOptionsFromEnvironment, readCertificates, systemCertificates } from './environment.ts'
+export {
+  CERTIFICATE_BUNDLES,
+  httpOptionsFromEnvironment,
+  readCertificates,
+  systemCertificates,
+} from './environment.ts'
 export { httpError, transportError } from './errors.ts'
 export { isLoopback, isPrivateAddress, isRfc1918, proxySelector } from './no-proxy.ts'
 export { redact } from './redact.ts'

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { rootCertificates } from 'node:tls'
+import { CERTIFICATE_BUNDLES } from '../../core/http/environment.ts'
 import { proxyAddress, secretUrls } from './address.ts'
 import { type AptFiles, aptConfiguration } from './apt.ts'
 import type { Binding } from './binding.ts'
@@ -22,14 +23,6 @@ export interface HostPlaces {
   readonly root?: string
 }
 
-/** Bundles of certificates in which companies put their own; the first that exists is read (Go's list). */
-const SYSTEM_BUNDLES = [
-  'etc/ssl/certs/ca-certificates.crt',
-  'etc/pki/tls/certs/ca-bundle.crt',
-  'etc/ssl/ca-bundle.pem',
-  'etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
-  'etc/ssl/cert.pem',
-]
 const LARGEST_FILE = 8 * 1024 * 1024
 
 /**
@@ -70,7 +63,7 @@ export async function readHostSettings(places: HostPlaces): Promise<RegistryAcce
 
   const bundles = [env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE, npm.caFile, pip.caFile, env.REQUESTS_CA_BUNDLE]
   const pems = await Promise.all([
-    firstText(SYSTEM_BUNDLES.map((file) => join(root, file))),
+    firstText(CERTIFICATE_BUNDLES.map((file) => join(root, file))),
     ...bundles.map((file) => text(file)),
   ])
   const certificates = newCertificates(

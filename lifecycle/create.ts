@@ -8,6 +8,7 @@ import { Failure } from './commands/failure.ts'
 import { readRun } from './commands/files.ts'
 import { type Inputs, inputsFromEnvironment, resolvePaths } from './commands/inputs.ts'
 import type { ImageAccess, PhaseContext } from './context.ts'
+import type { KeptLayers } from './phases/restore.ts'
 
 /** What `create` is told beyond what stands in the builder. Names of images are as the user wrote them. */
 export interface CreateInputs {
@@ -25,6 +26,8 @@ export interface CreateInputs {
   readonly execEnv?: string
   /** Restores store.toml alone. Default false. */
   readonly skipRestore?: boolean
+  /** Reads every layer again, also one that nobody touched since it was last read. Default false. */
+  readonly verify?: boolean
   /** Seconds since 1970 for the image's `created`. */
   readonly sourceDateEpoch?: string
   /** Milliseconds; 0 means for ever. Defaults: 10 minutes for a bin/detect, none for a bin/build. */
@@ -35,6 +38,7 @@ export interface CreateContext extends PhaseContext {
   readonly images: ImageAccess
   readonly runner: Runner
   readonly cache?: Cache
+  readonly kept?: KeptLayers
 }
 
 export interface Created {
@@ -50,7 +54,7 @@ export interface Created {
  * @throws SlipwayError with the exit code of the phase that failed
  */
 export async function create(inputs: CreateInputs, context: CreateContext): Promise<Created> {
-  const { root, emit, platformApi, images, runner, cache } = context
+  const { root, emit, platformApi, images, runner, cache, kept } = context
   const step = {
     inputs: resolvePaths(asInputs(inputs), (path) => root.stat(path) !== undefined),
     platformApi,
@@ -61,7 +65,7 @@ export async function create(inputs: CreateInputs, context: CreateContext): Prom
   }
   try {
     const run = await readRun(root, step.inputs, platformApi, step.say)
-    const report = await runCreator(step, inputs.images[0], run, { images, runner, cache })
+    const report = await runCreator(step, inputs.images[0], run, { images, runner, cache, kept })
     return { digest: parseDigest(report.image.digest ?? ''), report }
   } catch (error) {
     throw error instanceof Failure ? asSlipwayError(error) : error
@@ -81,6 +85,7 @@ function asInputs(inputs: CreateInputs): Inputs {
     processType: inputs.processType ?? '',
     execEnv: inputs.execEnv ?? defaults.execEnv,
     skipLayers: inputs.skipRestore ?? false,
+    verify: inputs.verify ?? false,
     sourceDateEpoch: inputs.sourceDateEpoch ?? '',
     // Outside of a container the files that a program leaves are read while no other program runs: one that still runs
     // could lead the reader out of the root (core/root.ts).

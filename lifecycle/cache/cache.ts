@@ -1,6 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { BlockConsumer } from '../../oci/write-layer.ts'
 import type { CacheMetadata } from '../../spec/labels/cache-metadata.ts'
+import type { LayerRecords } from './records.ts'
 
 /**
  * Where the contents of cache=true layers outlive a build (cnb-spec §5.10). What is committed stays as it is until
@@ -21,6 +22,8 @@ export interface Cache {
   openLayer(diffId: Digest): AsyncIterable<Uint8Array>
   /** Says that a committed layer was found to be broken, so that no later commit takes it over. */
   discard(diffId: Digest): Promise<void>
+  /** Where a record of the layers on disk is kept; absent where a cache cannot, as it is not on this machine. */
+  readonly records?: { read(): LayerRecords; write(records: LayerRecords): void }
   /** Begins the next content of the cache. */
   begin(): Promise<CacheWriter>
 }

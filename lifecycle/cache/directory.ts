@@ -7,6 +7,7 @@ import { EMPTY_CACHE_METADATA } from '../../spec/labels/cache-metadata.ts'
 import type { Cache } from './cache.ts'
 import { BACKUP, COMMITTED, fileIdentity, isMissing, removeTree, tarName } from './layout.ts'
 import { readMetadata } from './metadata.ts'
+import { readRecords, writeRecords } from './records.ts'
 import { CacheStaging } from './staging.ts'
 import { readVerified } from './verified.ts'
 
@@ -70,6 +71,10 @@ export function cacheDirectory(directory: string): Cache {
     metadata: async () => readMetadata(committed) ?? EMPTY_CACHE_METADATA,
     openLayer,
     discard,
+    records: {
+      read: () => readRecords(committed),
+      write: (records) => writeRecords(committed, records),
+    },
     begin: async () => new CacheStaging(directory, isIntact),
   }
 }

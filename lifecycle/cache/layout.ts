@@ -9,6 +9,8 @@ export const COMMITTED = 'committed'
 export const BACKUP = 'committed-backup'
 export const METADATA_FILE = 'io.buildpacks.lifecycle.cache.metadata'
 export const VERIFIED_FILE = 'io.buildpacks.slipway.cache.verified.json'
+/** What is known of the layers on disk. */
+export const RECORDS_FILE = 'io.buildpacks.slipway.cache.layers.json'
 /** Each user of the directory has a staging directory of its own: this and a random name. */
 export const STAGING_PREFIX = 'staging-'
 

@@ -7,6 +7,7 @@ import type { Report } from '../../spec/files/report.ts'
 import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
+import type { KeptLayers } from '../phases/restore.ts'
 import { namesOf, oneImage, runAnalyzer, warnOfLaunchCache } from './analyzer.ts'
 import { runBuilder } from './builder.ts'
 import type { Command, StepContext } from './command.ts'
@@ -50,7 +51,12 @@ export async function runCreator(
   context: StepContext,
   image: string,
   run: Run,
-  means: { readonly images: ImageAccess; readonly runner: Runner; readonly cache: Cache | undefined },
+  means: {
+    readonly images: ImageAccess
+    readonly runner: Runner
+    readonly cache: Cache | undefined
+    readonly kept?: KeptLayers | undefined
+  },
 ): Promise<Report> {
   const { inputs, platformApi } = context
   const { images, runner } = means
@@ -73,7 +79,7 @@ function creatorFlags(platformApi: ApiVersion): readonly FlagName[] {
     ...(['app', 'build-timeout', 'buildpacks', 'cache-dir', 'cache-image', 'daemon'] as const),
     ...(['detect-timeout', 'gid', 'launch-cache', 'launcher', 'layers', 'order', 'parallel'] as const),
     ...(['platform', 'previous-image', 'process-type', 'project-metadata', 'report'] as const),
-    ...(['run-image', 'skip-restore', 'stack', 'tag', 'uid'] as const),
+    ...(['run-image', 'skip-restore', 'stack', 'tag', 'uid', 'verify'] as const),
   ]
 }
 

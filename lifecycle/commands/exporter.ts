@@ -55,7 +55,7 @@ function exporterFlags(platformApi: ApiVersion): readonly FlagName[] {
     ...since(platformApi, '0.11', 'launcher-sbom'),
     ...(['analyzed', 'app', 'cache-dir', 'cache-image', 'daemon', 'gid', 'group', 'image'] as const),
     ...(['launch-cache', 'launcher', 'layers', 'parallel', 'process-type', 'project-metadata'] as const),
-    ...(['report', 'run-image', 'uid'] as const),
+    ...(['report', 'run-image', 'uid', 'verify'] as const),
   ]
 }
 
@@ -91,6 +91,7 @@ export async function runExporter(
           owner: { uid: inputs.uid, gid: inputs.gid },
           ...(inputs.processType === '' ? {} : { processType: inputs.processType }),
           execEnv: inputs.execEnv,
+          verify: inputs.verify,
           launcher: readLauncher(
             root,
             {

@@ -57,6 +57,8 @@ export interface Inputs {
   readonly systemPath: string
   readonly tags: readonly string[]
   readonly uid: number
+  /** Reads every layer again, also one that nobody touched. */
+  readonly verify: boolean
   readonly version: boolean
 }
 
@@ -127,6 +129,7 @@ export function inputsFromEnvironment(env: Variables): Inputs {
     systemPath: text(ENV.systemPath, '/cnb/system.toml'),
     tags: [],
     uid: id(ENV.userId),
+    verify: false,
     version: false,
   }
 }
@@ -204,6 +207,7 @@ export const FLAGS = {
   system: ['systemPath', 'text', 'path to system.toml'],
   tag: ['tags', 'list', 'additional tags'],
   uid: ['uid', 'integer', "UID of user in the stack's build and run images"],
+  verify: ['verify', 'boolean', 'read every layer again, also one that did not change'],
   version: ['version', 'boolean', 'show version'],
 } as const satisfies Readonly<Record<string, Flag>>
 

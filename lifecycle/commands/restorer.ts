@@ -3,7 +3,7 @@ import { type Analyzed, parseAnalyzed, writeAnalyzed } from '../../spec/files/an
 import type { Group } from '../../spec/files/group.ts'
 import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
-import { type RestoreContext, restore } from '../phases/restore.ts'
+import { type KeptLayers, type RestoreContext, restore } from '../phases/restore.ts'
 import type { Command, StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
 import { readGroup, readOptional, readRun, writeFile } from './files.ts'
@@ -45,7 +45,17 @@ function restorerFlags(platformApi: ApiVersion): readonly FlagName[] {
     ...since(platformApi, '0.13', 'insecure-registry'),
     ...since(platformApi, '0.12', 'daemon', 'generated', 'layout', 'layout-dir'),
     ...since(platformApi, '0.10', 'build-image'),
-    ...(['analyzed', 'cache-dir', 'cache-image', 'gid', 'group', 'layers', 'skip-layers', 'uid'] as const),
+    ...([
+      'analyzed',
+      'cache-dir',
+      'cache-image',
+      'gid',
+      'group',
+      'layers',
+      'skip-layers',
+      'uid',
+      'verify',
+    ] as const),
   ]
 }
 
@@ -90,7 +100,15 @@ export async function openCache({ cacheDir }: Inputs): Promise<Cache | undefined
 export async function runRestorer(
   { inputs, root, emit, platformApi }: StepContext,
   given: { readonly group: Group; readonly analyzed: Analyzed | undefined; readonly run: Run | undefined },
-  { images, cache }: { readonly images: RestoreContext['images']; readonly cache: Cache | undefined },
+  {
+    images,
+    cache,
+    kept,
+  }: {
+    readonly images: RestoreContext['images']
+    readonly cache: Cache | undefined
+    readonly kept?: KeptLayers | undefined
+  },
 ): Promise<Analyzed | undefined> {
   const { analyzed, group, run } = given
   const restored = await act('restore', () =>
@@ -99,10 +117,18 @@ export async function runRestorer(
         group,
         layersDir: pathOf(inputs.layersDir),
         skipLayers: inputs.skipLayers,
+        verify: inputs.verify,
         ...(analyzed === undefined ? {} : { analyzed }),
         ...(run === undefined ? {} : { run }),
       },
-      { root, emit, platformApi, images, ...(cache === undefined ? {} : { cache }) },
+      {
+        root,
+        emit,
+        platformApi,
+        images,
+        ...(cache === undefined ? {} : { cache }),
+        ...(kept === undefined ? {} : { kept }),
+      },
     ),
   )
   return restored.analyzed

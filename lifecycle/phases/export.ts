@@ -27,6 +27,7 @@ import { cacheMetadata, imageLabels, lifecycleMetadata } from './export/metadata
 import { openPreviousImage, openRunImage, readMetadata } from './export/open.ts'
 import { type ExportPlan, planLayers } from './export/plan.ts'
 import { defaultProcess } from './export/process.ts'
+import { type Recall, recall } from './export/recall.ts'
 import { type SavedImage, saveImage, targetsOf } from './export/save.ts'
 import { inOrder, sideBySide, together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
@@ -51,6 +52,8 @@ export interface ExportInputs {
   readonly launcher: Launcher
   /** SOURCE_DATE_EPOCH as it stands in the environment; what is no integer is ignored with a warning. */
   readonly sourceDateEpoch?: string
+  /** Reads every layer, also one that nobody touched since the last build. Default false. */
+  readonly verify?: boolean
   /** Default: gzip level 1. */
   readonly compression?: Compression
   /** What to take of a run image for several platforms. Default: this machine's. */
@@ -93,9 +96,10 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
     },
     context,
   )
+  const known = recall(context, inputs.verify ?? false)
   const { repository } = targets[0]
   const [made] = await together([
-    makeLayers(plan, inputs, { repository, previous: previous?.image, cache }, context),
+    makeLayers(plan, inputs, { repository, previous: previous?.image, cache, recall: known }, context),
     carryBase(run.image, repository),
   ])
 
@@ -127,6 +131,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   reportSaved(saved, context)
   requireSaved(saved)
   await fillCache(cache, made, inputs, context)
+  known.keep()
   return reportOf(saved, inputs, context)
 }
 
@@ -144,12 +149,14 @@ async function makeLayers(
     readonly repository: Repository
     readonly previous: Image | undefined
     readonly cache: CacheFill | undefined
+    readonly recall: Recall
   },
   { emit }: ExportContext,
 ): Promise<readonly MadeLayer[]> {
   const where = {
     repository: stores.repository,
     previous: layersByDiffId(stores.previous),
+    recall: stores.recall,
     ...(stores.cache === undefined ? {} : { cache: stores.cache }),
     compression: inputs.compression ?? { kind: 'gzip', level: 1 },
   } as const

@@ -1,7 +1,4 @@
 import { joinPath } from '../../core/container-path.ts'
-import { errorChain, SlipwayError } from '../../core/error.ts'
-import { isDigest } from '../../oci/digest.ts'
-import { extractLayer } from '../../oci/tar/extract.ts'
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { byByteOrder } from '../../spec/byte-order.ts'
 import { writeRestoredLayerContent } from '../../spec/files/layer.ts'
@@ -9,9 +6,9 @@ import type { CacheMetadata } from '../../spec/labels/cache-metadata.ts'
 import { EMPTY_CACHE_METADATA } from '../../spec/labels/cache-metadata.ts'
 import { type LayerEntry, type LifecycleMetadata, layersOf } from '../../spec/labels/lifecycle-metadata.ts'
 import { type BuildpackId, escapeId, fileNameOf, type LayerName } from '../../spec/names.ts'
-import { type FoundLayer, readBuildpackDirectory } from './export/buildpack-layers.ts'
-import { sideBySide } from './export/side-by-side.ts'
+import { readBuildpackDirectory } from './export/buildpack-layers.ts'
 import type { RestoreContext, RestoreInputs } from './restore.ts'
+import { type CachedContents, removeLayer, restoreContents } from './restore-contents.ts'
 
 type Layers = ReadonlyMap<LayerName, LayerEntry>
 
@@ -49,7 +46,7 @@ export async function restoreLayers(
 ): Promise<void> {
   const { root, emit, cache, platformApi } = context
   const cacheMetadata = await readCache(context)
-  const contents: [FoundLayer, string][] = []
+  const contents: CachedContents[] = []
   for (const { id } of inputs.group.group) {
     const cached = layersOf(cacheMetadata, id)?.layers ?? new Map()
     const restored = restorableLayers(layersOf(metadata, id)?.layers ?? new Map(), cached, platformApi)
@@ -61,53 +58,20 @@ export async function restoreLayers(
     for (const layer of readBuildpackDirectory(root, inputs.layersDir, { id }).layers) {
       const entry = cached.get(layer.name)
       if (entry?.cache !== true) continue
-      if (shas.get(layer.name) === entry.sha) contents.push([layer, entry.sha])
+      if (shas.get(layer.name) === entry.sha) contents.push({ layer, sha: entry.sha })
       else {
         emit({ type: 'layer-removed', layer: layer.id, reason: 'wrong sha' })
         removeLayer(layer, context)
       }
     }
   }
-  if (cache !== undefined)
-    await sideBySide(contents, ([layer, sha]) => restoreContents(layer, sha, cache, context))
+  if (cache !== undefined) await restoreContents(contents, cache, context, inputs.verify ?? false)
 }
 
 async function readCache({ cache, emit }: RestoreContext): Promise<CacheMetadata> {
   if (cache === undefined) return EMPTY_CACHE_METADATA
   if (!(await cache.exists())) emit({ type: 'info', message: 'Layer cache not found' })
   return cache.metadata()
-}
-
-/**
- * Unpacks a layer and checks it in one pass. Whatever is wrong with it costs the layer, not the build: it goes with its
- * metadata, so that the buildpack makes it anew.
- */
-async function restoreContents(
-  layer: FoundLayer,
-  sha: string,
-  cache: NonNullable<RestoreContext['cache']>,
-  context: RestoreContext,
-): Promise<void> {
-  try {
-    if (!isDigest(sha)) throw new SlipwayError('RESTORE_SHA_INVALID', `'${sha}' is not a digest`)
-    // What stands there already is older than the cache and not what its metadata says.
-    context.root.remove(layer.path)
-    const { bytes } = await extractLayer(cache.openLayer(sha), context.root, { within: [layer.path] })
-    if (context.root.lstat(layer.path) === undefined) {
-      throw new SlipwayError('RESTORE_LAYER_ELSEWHERE', `the cached layer holds nothing for ${layer.path}`)
-    }
-    context.emit({ type: 'layer-restored', layer: layer.id, bytes })
-  } catch (error) {
-    if (!(error instanceof SlipwayError)) throw error
-    if (isDigest(sha) && error.code === 'CACHE_LAYER_CORRUPT') await cache.discard(sha)
-    removeLayer(layer, context)
-    context.emit({ type: 'layer-restore-skipped', layer: layer.id, reason: errorChain(error) })
-  }
-}
-
-function removeLayer({ path, tomlPath }: FoundLayer, { root }: RestoreContext): void {
-  root.remove(path)
-  root.remove(tomlPath)
 }
 
 function tomlPathOf({ layersDir }: RestoreInputs, id: BuildpackId, name: LayerName) {

@@ -1,6 +1,7 @@
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
 import { errorChain, SlipwayError } from '../../core/error.ts'
 import type { Platform } from '../../oci/image.ts'
+import type { HostOwner } from '../../oci/tar/extract.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Analyzed } from '../../spec/files/analyzed.ts'
@@ -25,6 +26,8 @@ export interface RestoreInputs {
   readonly layersDir: ContainerPath
   /** Restores store.toml alone. Default false. */
   readonly skipLayers?: boolean
+  /** Unpacks every layer, also one that stands there untouched. Default false. */
+  readonly verify?: boolean
   /** run.toml, used from Platform API 0.14 on. */
   readonly run?: Run
   readonly platform?: Platform
@@ -35,7 +38,19 @@ export interface Restored {
   readonly analyzed?: Analyzed
 }
 
-export type RestoreContext = PhaseContext & { readonly images: ImageAccess; readonly cache?: Cache }
+export type RestoreContext = PhaseContext & {
+  readonly images: ImageAccess
+  readonly cache?: Cache
+  readonly kept?: KeptLayers
+}
+
+/** Directories of cached layers as an earlier build left them, where a platform keeps them beside their tars. */
+export interface KeptLayers {
+  /** Who must own on this machine what is restored, so that nobody has to touch it before the buildpacks write. */
+  readonly owner: HostOwner
+  /** Puts a layer's directory in its place if it was kept. It counts only where the record says that it is untouched. */
+  take(path: ContainerPath): void
+}
 
 /**
  * Puts back what the buildpacks of the group left behind in the last build: store.toml, layer metadata, the contents

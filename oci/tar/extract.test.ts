@@ -89,6 +89,23 @@ test('modes hold whatever the umask is, and only new directories get one', async
   chmodSync(`${host}/layers/bp/l/closed`, 0o755)
 })
 
+test('what is written belongs to the owner that is asked for, with its modes', async () => {
+  const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0]
+  // Only root may give anything away.
+  const owner = uid === 0 ? { uid: 12_345, gid: 12_346 } : { uid, gid }
+  const host = temporaryDirectory()
+  const tar = entriesLayer([
+    directory(LAYER),
+    directory(`${LAYER}/d`),
+    file(`${LAYER}/d/setuid`, 'x', 0o4755),
+    link(`${LAYER}/link`, 'd'),
+  ])
+  await extractLayer(tar.blocks(), mountedRoot(host, []), { within: [LAYER], owner })
+  for (const name of ['', '/d', '/d/setuid', '/link'])
+    expect(lstatSync(host + LAYER + name)).toMatchObject(owner)
+  expect(statSync(`${host}${LAYER}/d/setuid`).mode & 0o7777).toBe(0o4755)
+})
+
 test('replaces files, links and directories that are in the way', async () => {
   const host = temporaryDirectory()
   const outside = temporaryDirectory()

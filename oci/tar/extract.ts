@@ -1,27 +1,37 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, lchownSync, lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { type ContainerPath, containerPath, isWithin, parentPath } from '../../core/container-path.ts'
 import { SlipwayError, systemCode } from '../../core/error.ts'
 import { hostBytes, type Root } from '../../core/root.ts'
 import type { TarEntry } from './header.ts'
-import { type Chunks, display, type Extracted, type FileWriter, refused, unpack } from './unpack.ts'
+import {
+  type Chunks,
+  display,
+  type Extracted,
+  type FileWriter,
+  type HostOwner,
+  refused,
+  unpack,
+} from './unpack.ts'
 
 export { applyLayer } from './apply.ts'
-export type { Chunks, Extracted } from './unpack.ts'
+export type { Chunks, Extracted, HostOwner } from './unpack.ts'
 
 export interface ExtractOptions {
   /** The only places that are written to; the directories above them are made where missing and otherwise left alone. */
   readonly within: readonly ContainerPath[]
+  /** Who owns on this machine what is written. Default: whoever runs this. */
+  readonly owner?: HostOwner
 }
 
 /**
- * Puts a cached layer's tar back: directories, files and links with their modes, no owners. What is there already is
+ * Puts a cached layer's tar back: directories, files and links with their modes, not owned by whom it says. What is there already is
  * replaced, but a directory that exists keeps its mode. Nothing is written through a link: an entry below one is
  * refused, as a layer that we wrote never has it.
  * @throws SlipwayError `OCI_TAR_OUTSIDE` for a name outside of `within` or below a link, `OCI_TAR_UNSUPPORTED` for other
  * types of entries, `OCI_TAR_INVALID`, `OCI_TAR_TRUNCATED`.
  */
 export async function extractLayer(chunks: Chunks, root: Root, options: ExtractOptions): Promise<Extracted> {
-  const { within } = options
+  const { within, owner } = options
   /** Directories known to be real ones, with their host paths. */
   const directories = new Map<ContainerPath, string>()
   /** Set at the end: a mode without write permission must not hinder what goes into the directory. */
@@ -41,15 +51,21 @@ export async function extractLayer(chunks: Chunks, root: Root, options: ExtractO
     const stats = lstatSync(hostBytes(host), { throwIfNoEntry: false })
     if (stats === undefined) {
       mkdirSync(hostBytes(host), { recursive: within.includes(path) })
+      own(host)
       if (mode !== undefined) modes.set(host, mode)
     } else if (!stats.isDirectory()) {
       if (mode === undefined) throw refused(path, 'a part of its path is no directory')
       rmSync(hostBytes(host))
       mkdirSync(hostBytes(host))
+      own(host)
       modes.set(host, mode)
     }
     directories.set(path, host)
     return host
+  }
+
+  function own(host: string): void {
+    if (owner !== undefined) lchownSync(hostBytes(host), owner.uid, owner.gid)
   }
 
   function entry(found: TarEntry, file: FileWriter): void {
@@ -78,11 +94,14 @@ export async function extractLayer(chunks: Chunks, root: Root, options: ExtractO
     if (directories.has(path)) throw refused(path, 'it is a directory and a file at once')
     replacing(host, () => {
       if (found.type === 'file') file.open(host, found.mode)
-      else symlinkSync(Buffer.from(found.linkname, 'latin1'), hostBytes(host))
+      else {
+        symlinkSync(Buffer.from(found.linkname, 'latin1'), hostBytes(host))
+        own(host)
+      }
     })
   }
 
-  const extracted = await unpack(chunks, entry)
+  const extracted = await unpack(chunks, entry, owner)
   for (const [host, mode] of modes) chmodSync(hostBytes(host), mode)
   return extracted
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fchownSync, openSync, writeSync } from 'node:fs'
 import { SlipwayError, systemCode } from '../../core/error.ts'
 import { hostBytes } from '../../core/root.ts'
 import type { TarEntry } from './header.ts'
@@ -12,6 +12,12 @@ export interface Extracted {
   readonly bytes: number
 }
 
+/** A user of this machine. */
+export interface HostOwner {
+  readonly uid: number
+  readonly gid: number
+}
+
 export interface FileWriter {
   /** Makes a file that must not exist yet; the entry's bytes go into it. The mode holds whatever the umask is. */
   open(host: string, mode: number): void
@@ -20,11 +26,13 @@ export interface FileWriter {
 /**
  * Reads an archive and lets `place` put every entry where it belongs; synchronous calls, as for writing (an
  * asynchronous one per file is ten times slower).
+ * @param owner of the files on this machine; whoever runs this when absent
  * @throws SlipwayError `OCI_TAR_WRITE_FAILED` when the file system refuses.
  */
 export async function unpack(
   chunks: Chunks,
   place: (entry: TarEntry, file: FileWriter) => void,
+  owner?: HostOwner,
 ): Promise<Extracted> {
   let open: { readonly fd: number; readonly mode: number } | undefined
   let name = ''
@@ -43,7 +51,8 @@ export async function unpack(
     open = undefined
     if (closing === undefined) return
     try {
-      // After the bytes: writing takes setuid away.
+      // In this order, after the bytes: writing and a new owner take setuid away.
+      if (owner !== undefined) fchownSync(closing.fd, owner.uid, owner.gid)
       fchmodSync(closing.fd, closing.mode)
     } finally {
       closeSync(closing.fd)

@@ -9,6 +9,7 @@ import { type AddedLayer, addedLayer } from '../../../oci/write-image.ts'
 import { type BlockConsumer, diffIdOf, writeLayer } from '../../../oci/write-layer.ts'
 import type { CacheFill } from './cache-fill.ts'
 import type { LayerPlan } from './plan.ts'
+import type { Recall, Sums } from './recall.ts'
 
 /** A layer that has its place in the image's repository, in the cache, or in both. */
 export interface MadeLayer {
@@ -31,6 +32,7 @@ export interface LayerStores {
   /** Layers of the previous image by diffID. */
   readonly previous: ReadonlyMap<Digest, ImageLayer>
   readonly cache?: CacheFill
+  readonly recall: Recall
   readonly compression: Compression
 }
 
@@ -41,12 +43,15 @@ export function layersByDiffId(image: Image | undefined): ReadonlyMap<Digest, Im
 /**
  * Brings one layer where it belongs with as little work as can be (cnb-spec §5.4, RU-1 and RU-2). A layer that the
  * previous image or the cache may have already is read and hashed first, and compressed, sent or written only where
- * it turns out to be new; any other is made in one pass for image and cache together.
+ * it turns out to be new; any other is made in one pass for image and cache together. One that nobody touched since it
+ * was last read is not read at all.
  */
 export async function makeLayer(plan: LayerPlan, stores: LayerStores): Promise<MadeLayer> {
   const start = performance.now()
   const made =
-    plan.source === undefined ? await takeUntouched(plan, stores) : await makeFrom(plan, plan.source, stores)
+    plan.source === undefined
+      ? await takeUntouched(plan, stores)
+      : await makeRecalled(plan, plan.source, stores)
   return { plan, ...made, milliseconds: performance.now() - start }
 }
 
@@ -69,13 +74,27 @@ async function takeUntouched(plan: LayerPlan, stores: LayerStores): Promise<Made
   return { diffId: layer.diffId, image: { layer, outcome: 'reused-untouched' } }
 }
 
-async function makeFrom(
+/** A layer whose directory may be known from before. */
+async function makeRecalled(
   plan: LayerPlan,
   source: NonNullable<LayerPlan['source']>,
   stores: LayerStores,
 ): Promise<Made> {
+  if (plan.recall === undefined) return makeFrom(plan, source, undefined, stores)
+  const { known, learn } = await stores.recall.begin(plan.recall)
+  const made = await makeFrom(plan, source, known, stores)
+  learn(made)
+  return made
+}
+
+async function makeFrom(
+  plan: LayerPlan,
+  source: NonNullable<LayerPlan['source']>,
+  known: Sums | undefined,
+  stores: LayerStores,
+): Promise<Made> {
   const { cache, compression, repository } = stores
-  const measured = mayBeKnown(plan, stores) ? await diffIdOf(source) : undefined
+  const measured = known ?? (mayBeKnown(plan, stores) ? await diffIdOf(source) : undefined)
   const reused = measured && plan.image && (await reuse(measured.diffId, plan, stores))
   const inCache = measured && plan.cache && (await cache?.reuse(measured.diffId, plan))
   const consumer = plan.cache && inCache !== true ? await cache?.add(plan) : undefined

@@ -15,6 +15,7 @@ import type { LayerName } from '../../../spec/names.ts'
 import type { PhaseContext } from '../../context.ts'
 import { type BuildpackDirectory, type FoundLayer, readBuildpackDirectory } from './buildpack-layers.ts'
 import { type Launcher, launcherLayer, processTypesLayer } from './launcher.ts'
+import type { RecallKey } from './recall.ts'
 import { readAppTree, sliceApp } from './slices.ts'
 
 export type LayerKind = Extract<EventBody, { type: 'layer-exported' }>['kind']
@@ -36,6 +37,8 @@ export interface LayerPlan {
   readonly part: LayerPart
   /** Absent: the buildpack left no contents, and the layer of the previous image is taken as it is (cnb-spec RU-1). */
   readonly source?: LayerSource
+  /** The source is a directory of the build's own: what is known of it need not be read again. */
+  readonly recall?: RecallKey
   /** Absent: not in the image. */
   readonly image?: {
     /** For the history of the image. */
@@ -130,7 +133,12 @@ function planBuildpackLayer(
     {
       id,
       part: { kind: 'buildpack', buildpack, name, content },
-      ...(layer.hasContents ? { source: directoryLayer(root, layer.path, owner) } : {}),
+      ...(layer.hasContents
+        ? {
+            source: directoryLayer(root, layer.path, owner),
+            recall: { path: layer.path, owner: [owner.uid, owner.gid, ...owner.owned].join(':') },
+          }
+        : {}),
       ...(content.launch ? { image } : {}),
       ...(isCached ? { cache: { previous: cached?.sha ?? '' } } : {}),
     },

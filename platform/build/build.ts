@@ -3,7 +3,6 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Emit } from '../../core/event.ts'
 import { mountedRoot } from '../../core/root.ts'
-import type { Cache } from '../../lifecycle/cache/cache.ts'
 import { cacheDirectory } from '../../lifecycle/cache/directory.ts'
 import type { ImageAccess } from '../../lifecycle/context.ts'
 import { create } from '../../lifecycle/create.ts'
@@ -14,6 +13,7 @@ import type { Session } from '../session.ts'
 import { type Builder, openBuilder } from './builder.ts'
 import { createBuildDirectory } from './directory.ts'
 import { buildSettings } from './host-settings.ts'
+import { keptLayers } from './kept-layers.ts'
 import type { BuildRequest } from './request.ts'
 
 /** The Platform API that the command speaks with its own lifecycle. */
@@ -51,32 +51,40 @@ export async function buildImage(request: BuildRequest, session: Session, emit: 
     ...(settings.sandbox === undefined ? {} : { driver: settings.sandbox }),
   })
   using _sandbox = session.onAbandon(() => sandbox[Symbol.asyncDispose]())
-  return await create(
+  const root = mountedRoot(builder.rootfs, directory.mounts)
+  const layers = layersDirectory(request, directories.cache)
+  const cache = cacheDirectory(layers)
+  const kept = keptLayers({ store: join(layers, 'kept'), build: directory.path, root })
+  const created = await create(
     {
       images: [referenceName(request.image), ...request.tags.map(referenceName)],
       owner: { uid: builder.uid, gid: builder.gid },
+      verify: request.verify,
       ...(request.previousImage === undefined ? {} : { previousImage: referenceName(request.previousImage) }),
       ...(request.defaultProcess === undefined ? {} : { processType: request.defaultProcess }),
       ...(request.created === undefined ? {} : { sourceDateEpoch: String(request.created) }),
     },
     {
-      root: mountedRoot(builder.rootfs, directory.mounts),
+      root,
       emit,
       platformApi: PLATFORM_API,
       images,
       runner: sandbox,
-      cache: openCache(request, directories.cache),
+      cache,
+      kept,
     },
   )
+  await kept.keep(cache)
+  return created
 }
 
 /** The cache directory of an image name; the tag counts, the registry's reachability does not. */
-function openCache(request: BuildRequest, cache: string): Cache {
+function layersDirectory(request: BuildRequest, cache: string): string {
   const name = referenceName(request.image)
   const directory = join(cache, 'layers', createHash('sha256').update(name).digest('hex').slice(0, 32))
   if (request.clearCache) rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  return cacheDirectory(directory)
+  return directory
 }
 
 /** The builder's run image is in the local store; the app image too, unless it is published. */

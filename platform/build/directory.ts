@@ -11,10 +11,13 @@ export type PlatformFiles = Readonly<Record<string, string>>
 
 /**
  * The folders of one build: layers, application, platform, home and /tmp, as the sandbox mounts them over a builder's
- * root. Every build begins with empty layers, and nothing of it is left when it is disposed of.
+ * root. Every build begins with empty layers, and nothing of it is left when it is disposed of but what kept-layers.ts
+ * takes out of it.
  */
 export interface BuildDirectory extends Disposable {
   readonly mounts: readonly SandboxMount[]
+  /** On this machine; for what goes with the build and is on its file system. */
+  readonly path: string
 }
 
 const LEFTOVER_AGE = 24 * 60 * 60 * 1000
@@ -58,6 +61,7 @@ export function createBuildDirectory(options: {
     throw error
   }
   return {
+    path,
     mounts: Object.entries(folders).map(([folder, at]) => ({
       path: containerPath(at),
       host: join(path, folder),

@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly previousImage?: Reference
   /** Forget this image's cache first. */
   readonly clearCache: boolean
+  /** Read every layer again, also one that nobody touched since the last build. */
+  readonly verify: boolean
   /** `off`: nothing of the machine's package-registry settings; `settings`: addresses, CA, proxies; `credentials`: those too. */
   readonly hostConfig: 'off' | 'settings' | 'credentials'
   readonly network: 'host' | 'none'

@@ -23,6 +23,7 @@ interface Options {
   readonly defaultProcess?: string
   readonly previousImage?: string
   readonly clearCache: boolean
+  readonly verify: boolean
   readonly hostConfig: boolean
   readonly hostCredentials: boolean
   readonly network: 'host' | 'none'
@@ -51,6 +52,7 @@ export function buildCommand(program: Program): Command {
     .option('-D, --default-process <type>', 'process that starts when none is named')
     .option('--previous-image <image>', 'image to take unchanged layers from (default: the image itself)')
     .option('--clear-cache', "forget this image's cache first", false)
+    .option('--verify', 'read every layer again, also one that did not change', false)
     .option(
       '--no-host-config',
       "leave the machine's package-registry settings, proxies and CA out of the build",
@@ -154,6 +156,7 @@ function buildRequest(image: string, options: Options): BuildRequest {
     publish: options.publish,
     env: buildEnvironment(files, options.env, process.env),
     clearCache: options.clearCache,
+    verify: options.verify,
     hostConfig: !options.hostConfig ? 'off' : options.hostCredentials ? 'credentials' : 'settings',
     network: options.network,
     insecureRegistries: options.insecureRegistry,

@@ -35,7 +35,7 @@ beforeAll(() => {
     writeFileSync(join(directory, 'buildpack', 'bin', step), '', { mode: 0o755 })
   writeFileSync(
     join(directory, 'lifecycle.cjs'),
-    'process.stdout.write(JSON.stringify([process.version, process.arch, require("node:os").userInfo().uid]))',
+    'process.stdout.write(JSON.stringify([process.version, process.arch, process.getuid()]))',
   )
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -82,10 +82,8 @@ test('the default builder from Debian’s packages: whole, small, the same twice
   expect(compressedSize(run.manifest.layers)).toBeLessThan(45_000_000)
   expect(compressedSize(builder.manifest.layers)).toBeLessThan(250_000_000)
 
-  const start = performance.now()
   const again = await ensure('first', false)
   expect(again.builder.digest).toBe(builder.digest)
-  expect(performance.now() - start).toBeLessThan(1000)
 
   const root = join(directory, 'root')
   mkdirSync(root)

@@ -54,9 +54,8 @@ describe('redact', () => {
       '@'.repeat(200_000),
       'authorization: '.repeat(20_000),
     ]) {
-      const start = performance.now()
-      redact(text)
-      expect(performance.now() - start).toBeLessThan(2000)
+      // In quadratic time this would outlast the test's limit many times.
+      expect(redact(text).length).toBeGreaterThan(0)
     }
   })
 })

@@ -1,5 +1,4 @@
 import type { ContainerPath } from '../../core/container-path.ts'
-import { SlipwayError } from '../../core/error.ts'
 import { copyBlob, eachBlob } from '../../oci/copy.ts'
 import { type Image, MEDIA_TYPES, type Platform, type Repository } from '../../oci/image.ts'
 import type { Compression } from '../../oci/layer-source.ts'
@@ -27,7 +26,14 @@ import { cacheMetadata, imageLabels, lifecycleMetadata } from './export/metadata
 import { openPreviousImage, openRunImage, readMetadata } from './export/open.ts'
 import { type ExportPlan, planLayers } from './export/plan.ts'
 import { defaultProcess } from './export/process.ts'
-import { type SavedImage, saveImage, targetsOf } from './export/save.ts'
+import {
+  requireSaved,
+  type SavedImage,
+  savedEvent,
+  savedReport,
+  saveImage,
+  targetsOf,
+} from './export/save.ts'
 import { inOrder, sideBySide, together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
 
@@ -124,7 +130,8 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
     },
     targets,
   )
-  reportSaved(saved, context)
+  emit(savedEvent(saved))
+  // A cache beside an image that was not saved would be of no use to the next build.
   requireSaved(saved)
   await fillCache(cache, made, inputs, context)
   return reportOf(saved, inputs, context)
@@ -219,17 +226,6 @@ function isZstd({ descriptor }: AddedLayer): boolean {
   return descriptor.mediaType === MEDIA_TYPES.ociLayerZstd
 }
 
-function reportSaved({ image, names }: SavedImage, { emit }: ExportContext): void {
-  const { config, layers } = image.manifest
-  emit({
-    type: 'image-saved',
-    digest: image.digest,
-    names,
-    manifestSize: image.manifestBytes.length,
-    size: [config, ...layers].reduce((sum, { size }) => sum + size, 0),
-  })
-}
-
 async function fillCache(
   cache: CacheFill | undefined,
   made: readonly MadeLayer[],
@@ -242,25 +238,6 @@ async function fillCache(
   }
 }
 
-/** A cache beside an image that was not saved would be of no use to the next build. */
-function requireSaved({ names }: SavedImage): void {
-  const failed = names.filter(({ error }) => error !== undefined)
-  if (failed.length === 0) return
-  const reasons = failed.map(({ name, error }) => `${name}: ${error}`).join('; ')
-  throw new SlipwayError('EXPORT_SAVE_FAILED', `failed to save image under ${reasons}`, {
-    subject: failed[0]?.name ?? '',
-    hint: 'Check the name and the credentials for its registry.',
-    class: 'infrastructure',
-  })
-}
-
-function reportOf({ image, names }: SavedImage, inputs: ExportInputs, context: ExportContext): Report {
-  return {
-    image: {
-      tags: names.map(({ name }) => name),
-      digest: image.digest,
-      manifestSize: image.manifestBytes.length,
-    },
-    ...legacyBom(inputs, context),
-  }
+function reportOf(saved: SavedImage, inputs: ExportInputs, context: ExportContext): Report {
+  return { image: savedReport(saved), ...legacyBom(inputs, context) }
 }

@@ -1,9 +1,11 @@
 import { errorChain, SlipwayError } from '../../../core/error.ts'
+import type { EventBody } from '../../../core/event.ts'
 import { copyImage } from '../../../oci/copy.ts'
 import type { Image, Repository } from '../../../oci/image.ts'
 import { DEFAULT_TAG, parseReference, repositoryName } from '../../../oci/reference.ts'
 import { type ImageDraft, writeImage } from '../../../oci/write-image.ts'
 import { EXIT_CODES } from '../../../spec/exit-codes.ts'
+import type { Report } from '../../../spec/files/report.ts'
 import type { ImageAccess } from '../../context.ts'
 
 /** One name that the image gets. */
@@ -103,4 +105,37 @@ async function saved({ name }: TargetName, save: () => Promise<unknown>): Promis
   } catch (error) {
     return { name, error: errorChain(error) }
   }
+}
+
+/** What was saved, for whoever listens. */
+export function savedEvent({ image, names }: SavedImage): EventBody {
+  const { config, layers } = image.manifest
+  return {
+    type: 'image-saved',
+    digest: image.digest,
+    names,
+    manifestSize: image.manifestBytes.length,
+    size: [config, ...layers].reduce((sum, { size }) => sum + size, 0),
+  }
+}
+
+/** What was saved, for report.toml. */
+export function savedReport({ image, names }: SavedImage): Report['image'] {
+  return {
+    tags: names.map(({ name }) => name),
+    digest: image.digest,
+    manifestSize: image.manifestBytes.length,
+  }
+}
+
+/** Fails where a name could not be written. @throws SlipwayError `EXPORT_SAVE_FAILED` */
+export function requireSaved({ names }: SavedImage): void {
+  const failed = names.filter(({ error }) => error !== undefined)
+  if (failed.length === 0) return
+  const reasons = failed.map(({ name, error }) => `${name}: ${error}`).join('; ')
+  throw new SlipwayError('EXPORT_SAVE_FAILED', `failed to save image under ${reasons}`, {
+    subject: failed[0]?.name ?? '',
+    hint: 'Check the name and the credentials for its registry.',
+    class: 'infrastructure',
+  })
 }

@@ -4,6 +4,7 @@ import type { Group } from '../../spec/files/group.ts'
 import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type RestoreContext, restore } from '../phases/restore.ts'
+import { checkLayout, openAccess } from './access.ts'
 import type { Command, StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
 import { readGroup, readOptional, readRun, writeFile } from './files.ts'
@@ -19,20 +20,20 @@ export const restorer: Command = {
   name: 'restorer',
   flags: restorerFlags,
   run: async (context) => {
-    const { inputs, env, positionals, root, emit, say, platformApi } = context
+    const { inputs, positionals, root, say, platformApi } = context
     if (positionals.length > 0) throw invalidArguments('received unexpected Args')
     warnOfNoCache(context)
-    refuseUnsupported('restore', inputs, 'daemon', 'layout', 'cacheImage')
+    refuseUnsupported('restore', inputs, 'daemon', 'cacheImage')
+    await checkLayout(context)
     const analyzed = await usableAnalyzed(context)
     const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
-    const { openImages } = await import('./images.ts')
-    await using images = await openImages(inputs, env, emit, namesOf(analyzed, run))
+    await using access = await openAccess(context, namesOf(analyzed, run))
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
     const cache = await openCache(inputs)
-    const restored = await runRestorer(context, { group, analyzed, run }, { images, cache })
+    const restored = await runRestorer(context, { group, analyzed, run }, { images: access.images, cache })
     if (restored !== undefined) {
       await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored))
     }

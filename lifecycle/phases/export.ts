@@ -15,7 +15,7 @@ import { optional } from '../../spec/files/source.ts'
 import { nameOfFile } from '../../spec/names.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
-import { digestName, type FoundImage } from '../images/find.ts'
+import type { FoundImage } from '../images/find.ts'
 import { runImageMirrors } from '../images/run-image.ts'
 import { legacyBom } from './export/bom.ts'
 import { CacheFill } from './export/cache-fill.ts'
@@ -27,6 +27,7 @@ import { openPreviousImage, openRunImage, readMetadata } from './export/open.ts'
 import { type ExportPlan, planLayers } from './export/plan.ts'
 import { defaultProcess } from './export/process.ts'
 import {
+  nameOf,
   requireSaved,
   type SavedImage,
   savedEvent,
@@ -108,7 +109,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   const labels = labelsOf(plan, made, run, metadata, inputs, context)
   for (const { key } of labels) emit({ type: 'label-added', key })
   emit({ type: 'default-process', process: entry.type })
-  emit({ type: 'image-saving', name: inputs.images[0] })
+  emit({ type: 'image-saving', name: nameOf(targets) })
   const layers = layersOf(made, context)
   const saved = await saveImage(
     {
@@ -193,7 +194,7 @@ function labelsOf(
   const image = inputs.analyzed.runImage?.image ?? ''
   const facts = {
     topLayer: run.image.config.rootfs.diff_ids.at(-1) ?? '',
-    reference: digestName(run),
+    reference: run.digestName,
     mirrors: runImageMirrors(inputs.run ?? { images: [] }, image, metadata.extensions.length > 0),
   }
   return imageLabels({

@@ -13,7 +13,15 @@ import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
 import { type FoundImage, findImage } from '../images/find.ts'
 import { chooseRunImage } from '../images/run-image.ts'
 import { createdTime } from './export/config.ts'
-import { requireSaved, savedEvent, savedReport, saveImage, type Target, targetsOf } from './export/save.ts'
+import {
+  nameOf,
+  requireSaved,
+  savedEvent,
+  savedReport,
+  saveImage,
+  type Target,
+  targetsOf,
+} from './export/save.ts'
 import { inPhase } from './in-phase.ts'
 import { checkRebase } from './rebase/checks.ts'
 import { rebasedLabels, rebasedMetadata } from './rebase/metadata.ts'
@@ -138,7 +146,7 @@ function platformOf({ os, architecture, variant }: ImageConfig): Platform {
 }
 
 async function exchange(
-  { images, force = false }: RebaseInputs,
+  { force = false }: RebaseInputs,
   { targets, app, metadata, base }: App & { readonly base: FoundImage },
   { emit, platformApi }: RebaseContext,
 ): Promise<Rebased> {
@@ -146,7 +154,7 @@ async function exchange(
   const takesPlatform = checkRebase({ app: config, base: base.image.config }, force, emit)
   const above = layersAbove(app.image, metadata.runImage.topLayer)
   const next = rebasedMetadata(metadata, base, { force, platformApi, emit })
-  emit({ type: 'image-saving', name: images[0] })
+  emit({ type: 'image-saving', name: nameOf(targets) })
   const saved = await saveImage(
     {
       // As the reference, a rebased image has no history but the times.

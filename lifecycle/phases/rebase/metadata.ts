@@ -5,7 +5,7 @@ import { type ApiVersion, isAtLeast } from '../../../spec/api-version.ts'
 import { runImageMirrorsFields } from '../../../spec/files/run.ts'
 import { type LifecycleMetadata, writeLifecycleMetadata } from '../../../spec/labels/lifecycle-metadata.ts'
 import { BASE_LABEL_PREFIX, LABELS, STACK_LABEL_PREFIX } from '../../../spec/labels/names.ts'
-import { digestName, type FoundImage } from '../../images/find.ts'
+import type { FoundImage } from '../../images/find.ts'
 import { names } from '../../images/run-image.ts'
 import { refused } from './checks.ts'
 
@@ -26,7 +26,7 @@ export function rebasedMetadata(
   const runImage = {
     ...metadata.runImage,
     topLayer: base.image.config.rootfs.diff_ids.at(-1) ?? '',
-    reference: digestName(base),
+    reference: base.digestName,
   }
   if (!isAtLeast(platformApi, '0.12') || isListed(metadata, base.name)) return { ...metadata, runImage }
   const message = `rebase app image: new base image '${base.name}' not found in existing run image metadata: ${existing(metadata)}`

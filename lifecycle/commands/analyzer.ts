@@ -9,7 +9,7 @@ import { act, invalidArguments } from './failure.ts'
 import { readRun, writeFile } from './files.ts'
 import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 
 /** `analyzer` (cnb-spec §2.2). */
 export const analyzer: Command = {
@@ -20,7 +20,7 @@ export const analyzer: Command = {
     const image = oneImage(positionals)
     const run = await readRun(root, inputs, context.platformApi, say)
     warnOfLaunchCache(context)
-    refuseUnsupported('analyze', inputs, 'daemon')
+    refuseDaemon('analyze', inputs)
     await checkLayout(context)
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(context, namesOf(inputs, image, run))

@@ -19,7 +19,7 @@ import { type FlagName, since } from './inputs.ts'
 import { dropPrivileges, userVariables } from './privileges.ts'
 import { openCache, runRestorer, warnOfNoCache } from './restorer.ts'
 import { commandRunner } from './runner.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 
 /** `creator` (cnb-spec §2.8): analyze, detect, restore, build and export in one process. */
 export const creator: Command = {
@@ -32,7 +32,7 @@ export const creator: Command = {
     warnOfNoCache(context)
     warnOfLaunchCache(context)
     warnOfParallel(context)
-    refuseUnsupported('create', inputs, 'daemon', 'cacheImage')
+    refuseDaemon('create', inputs)
     await checkLayout(context)
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(context, namesOf(inputs, image, run))
@@ -47,7 +47,11 @@ export const creator: Command = {
     say('debug', 'Executing command...')
 
     const runner = commandRunner({ ...env, ...userVariables(process.getuid?.() ?? inputs.uid) })
-    await runCreator(context, image, run, { ...access, runner, cache: await openCache(inputs) })
+    await runCreator(context, image, run, {
+      ...access,
+      runner,
+      cache: await openCache(context, access.cacheImages),
+    })
   },
 }
 

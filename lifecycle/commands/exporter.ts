@@ -16,7 +16,7 @@ import { readAnalyzed, readGroup, readOptional, readRun, writeFile } from './fil
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 import { VERSION } from './version.ts'
 
 /** `exporter` (cnb-spec §2.7). */
@@ -33,17 +33,23 @@ export const exporter: Command = {
     const analyzed = await readAnalyzed(root, inputs.analyzedPath, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
-    refuseUnsupported('export', inputs, 'daemon', 'cacheImage')
+    refuseDaemon('export', inputs)
     await checkLayout(context)
     say('debug', 'Ensuring privileges...')
     const { previousImage, runImage } = analyzed
-    const known = [image, ...tags, previousImage?.reference ?? '', runImage?.reference ?? '']
+    const known = [
+      image,
+      ...tags,
+      previousImage?.reference ?? '',
+      runImage?.reference ?? '',
+      inputs.cacheImage,
+    ]
     await using access = await openAccess(context, known)
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.cacheDir, inputs.launchCacheDir, inputs.layoutDir])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
     const run = await readRun(root, inputs, platformApi, say)
-    const cache = await openCache(inputs)
+    const cache = await openCache(context, access.cacheImages)
     await runExporter(
       context,
       { names: [image, ...tags], group, analyzed, run },

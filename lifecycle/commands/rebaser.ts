@@ -8,7 +8,7 @@ import { act, invalidArguments } from './failure.ts'
 import { writeFile } from './files.ts'
 import { type FlagName, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 
 /** `rebaser` (cnb-spec §2.9). */
 export const rebaser: Command = {
@@ -22,7 +22,7 @@ export const rebaser: Command = {
     if (isRunImageGiven && inputs.deprecatedRunImage !== '') {
       throw invalidArguments('supply only one of -run-image or (deprecated) -image', 'resolve inputs')
     }
-    refuseUnsupported('rebase', inputs, 'daemon')
+    refuseDaemon('rebase', inputs)
     const runImage = inputs.deprecatedRunImage || inputs.runImage
     const { previousImage } = inputs
     say('debug', 'Ensuring privileges...')

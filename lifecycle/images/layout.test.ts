@@ -39,7 +39,7 @@ test.each([
   expect(naming.parse(`${path}@${digest}`)).toEqual(found)
 })
 
-test.each(['../up', '/up', 'a/../../b'])('%s leads out of the directory and is no name', (name) => {
+test.each(['../up', 'a/../../b'])('%s leads out of the directory and is no name', (name) => {
   expect(() => naming.parse(name)).toThrow(expect.objectContaining({ code: 'OCI_REFERENCE_INVALID' }))
   expect(() => naming.parse(`${directory}/registry.example/${name}`)).toThrow()
 })

@@ -27,12 +27,16 @@ export interface Inputs {
   readonly execEnv: string
   readonly experimentalMode: string
   readonly extendedDir: string
+  /** `build` or `run` */
+  readonly extendKind: string
   readonly extensionsDir: string
   readonly forceRebase: boolean
   readonly generatedDir: string
   readonly gid: number
   readonly groupPath: string
   readonly insecureRegistries: readonly string[]
+  /** Milliseconds. */
+  readonly kanikoCacheTtl: number
   readonly launchCacheDir: string
   readonly launcherPath: string
   readonly launcherSbomDir: string
@@ -72,6 +76,7 @@ const OWN_ENV = {
 
 /** A bin/detect only looks; one that takes this long hangs. */
 const DETECT_TIMEOUT = 10 * 60_000
+const TWO_WEEKS = 14 * 24 * 60 * 60_000
 const LAYERS = '<layers>'
 
 /** The environment and the defaults (C-4); `<layers>` is put in by {@link resolvePaths}. */
@@ -95,6 +100,7 @@ export function inputsFromEnvironment(env: Variables): Inputs {
     detectTimeout: duration(OWN_ENV.detectTimeout, DETECT_TIMEOUT),
     execEnv: text(ENV.execEnv, DEFAULT_EXEC_ENV),
     experimentalMode: text(ENV.experimentalMode),
+    extendKind: text(ENV.extendKind, 'build'),
     extendedDir: text(ENV.extendedDir, `${LAYERS}/extended`),
     extensionsDir: text(ENV.extensionsDir, '/cnb/extensions'),
     forceRebase: flag(ENV.forceRebase),
@@ -104,6 +110,7 @@ export function inputsFromEnvironment(env: Variables): Inputs {
     insecureRegistries: text(ENV.insecureRegistries)
       .split(',')
       .filter((entry) => entry !== ''),
+    kanikoCacheTtl: duration(ENV.kanikoCacheTtl, TWO_WEEKS),
     launchCacheDir: text(ENV.launchCacheDir),
     launcherPath: LAUNCHER_PATH,
     launcherSbomDir: LIFECYCLE_DIR,
@@ -182,6 +189,8 @@ export const FLAGS = {
   group: ['groupPath', 'text', 'path to group.toml'],
   image: ['deprecatedRunImage', 'text', '[deprecated] reference to run image'],
   'insecure-registry': ['insecureRegistries', 'list', 'insecure registries'],
+  'kaniko-cache-ttl': ['kanikoCacheTtl', 'duration', 'time for which cached base layers are kept'],
+  kind: ['extendKind', 'text', 'kind of image to extend: build or run'],
   'launch-cache': ['launchCacheDir', 'text', 'path to launch cache directory'],
   launcher: ['launcherPath', 'text', 'path to launcher binary'],
   'launcher-sbom': ['launcherSbomDir', 'text', 'path to launcher SBOM directory'],

@@ -1,8 +1,9 @@
 import { type ErrorCode, errorChain, SlipwayError } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Root } from '../core/root.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { Repository } from '../oci/image.ts'
-import type { Reference } from '../oci/reference.ts'
+import { parseReference, type Reference, referenceName, withDigest } from '../oci/reference.ts'
 import type { ApiVersion } from '../spec/api-version.ts'
 
 /** What every phase is given and does not own. */
@@ -19,6 +20,27 @@ export interface PhaseContext {
  */
 export interface ImageAccess {
   repository(reference: Reference): Repository
+  /** How images are named here. Default: by references, {@link REFERENCE_NAMES}. */
+  readonly naming?: ImageNaming
+}
+
+/** How names of images are read, and written into the files between the phases. */
+export interface ImageNaming {
+  /** A name as a user or an earlier phase wrote it. @throws SlipwayError `OCI_REFERENCE_INVALID` (exit 3) */
+  parse(text: string): Reference
+  /**
+   * The name of an image with the digest of its manifest, which {@link parse} reads back (cnb-spec §2.11): wherever its
+   * bytes came from the same on a laptop, in CI and in a cluster, and what its place can be asked for.
+   */
+  digestName(reference: Reference, digest: Digest): string
+  /** What report.toml and the log call an image that was saved as `text`. */
+  savedName(text: string, reference: Reference): string
+}
+
+export const REFERENCE_NAMES: ImageNaming = {
+  parse: parseReference,
+  digestName: (reference, digest) => referenceName(withDigest(reference, digest)),
+  savedName: (text) => text,
 }
 
 /**

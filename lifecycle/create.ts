@@ -65,7 +65,13 @@ export async function create(inputs: CreateInputs, context: CreateContext): Prom
   }
   try {
     const run = await readRun(root, step.inputs, platformApi, step.say)
-    const report = await runCreator(step, inputs.images[0], run, { images, runner, cache, kept })
+    const report = await runCreator(step, inputs.images[0], run, {
+      images,
+      cacheImages: images,
+      runner,
+      cache,
+      kept,
+    })
     return { digest: parseDigest(report.image.digest ?? ''), report }
   } catch (error) {
     throw error instanceof Failure ? asSlipwayError(error) : error

@@ -14,6 +14,8 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   builder: async () => (await import('./commands/builder.ts')).builder,
   exporter: async () => (await import('./commands/exporter.ts')).exporter,
   creator: async () => (await import('./commands/creator.ts')).creator,
+  extender: async () => (await import('./commands/extender.ts')).extender,
+  rebaser: async () => (await import('./commands/rebaser.ts')).rebaser,
 }
 
 const SUBCOMMANDS: Readonly<Record<string, string>> = {
@@ -23,6 +25,8 @@ const SUBCOMMANDS: Readonly<Record<string, string>> = {
   build: 'builder',
   export: 'exporter',
   create: 'creator',
+  extend: 'extender',
+  rebase: 'rebaser',
 }
 
 async function main(): Promise<number> {

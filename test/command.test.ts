@@ -57,11 +57,25 @@ test.each([
   [['build', 'app', '--path', '/nowhere'], 1, 'BUILD_APP_UNREADABLE', /--path/],
   [['build', 'app', '--path', 'docs'], 20, 'DETECT_NO_GROUP', /package\.json/],
   [['run', 'nobody-built-this'], 1, 'RUN_IMAGE_MISSING', /slipway build/],
+  [['rebase', 'nobody-built-this'], 72, 'REBASE_IMAGE_MISSING', /Check the name/],
 ])('%j ends with %i and %s, and says what to try', async (args, exitCode, errorCode, hint) => {
   const { code, stdout, stderr } = await slipway(args as string[])
   expect(code).toBe(exitCode)
   expect(stderr).toContain(`error[${errorCode}]`)
   expect(stdout + stderr).toMatch(hint as RegExp)
+})
+
+test('rebase puts an image on the present run image without building it, and it still validates', async () => {
+  await slipway(['build', 'moved', ...example, '--quiet'])
+  const { code, stdout, stderr } = await slipway(['rebase', 'moved'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  const image = await stored('moved')
+  await validateImage(image)
+  expect(stdout).toContain(`Image   moved@${image.digest}\n`)
+  expect(stdout).toContain('Base    slipway.local/run:trixie, on which it stood already: no layer changed\n')
+  expect(stdout).toContain('Next    ./slipway run moved --port 8080\n')
+  const again = await slipway(['rebase', 'moved', '--quiet'])
+  expect(again).toMatchObject({ code: 0, stdout: `moved@${image.digest}\n`, stderr: '' })
 })
 
 test("a build of the user's code that fails ends with 51, shows its output, and leaves no image", async () => {

@@ -2,31 +2,31 @@ import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import type { Run } from '../../spec/files/run.ts'
-import type { ImageAccess } from '../context.ts'
 import { analyze } from '../phases/analyze.ts'
+import { type Access, checkLayout, openAccess } from './access.ts'
 import type { Command, StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readRun, writeFile } from './files.ts'
 import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 
 /** `analyzer` (cnb-spec §2.2). */
 export const analyzer: Command = {
   name: 'analyzer',
   flags: analyzerFlags,
   run: async (context) => {
-    const { inputs, env, positionals, root, emit, say } = context
+    const { inputs, positionals, root, say } = context
     const image = oneImage(positionals)
     const run = await readRun(root, inputs, context.platformApi, say)
     warnOfLaunchCache(context)
-    refuseUnsupported('analyze', inputs, 'daemon', 'layout')
+    refuseDaemon('analyze', inputs)
+    await checkLayout(context)
     say('debug', 'Ensuring privileges...')
-    const { openImages } = await import('./images.ts')
-    await using images = await openImages(inputs, env, emit, namesOf(inputs, image, run))
+    await using access = await openAccess(context, namesOf(inputs, image, run))
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, inputs.launchCacheDir])
     say('debug', 'Executing command...')
-    await runAnalyzer(context, image, run, images)
+    await runAnalyzer(context, image, run, access)
   },
 }
 
@@ -74,7 +74,7 @@ export async function runAnalyzer(
   context: StepContext,
   image: string,
   run: Run,
-  images: ImageAccess,
+  access: Pick<Access, 'images' | 'cacheImages'>,
 ): Promise<Analyzed> {
   const { inputs, root, emit, platformApi } = context
   const given = (key: 'previousImage' | 'runImage' | 'cacheImage') =>
@@ -93,7 +93,7 @@ export async function runAnalyzer(
           layersDir: pathOf(inputs.layersDir),
           skipLayers: inputs.skipLayers,
         },
-        { root, emit, platformApi, images },
+        { root, emit, platformApi, images: access.images, cacheImages: access.cacheImages },
       ),
     EXIT_CODES.analyze,
   )

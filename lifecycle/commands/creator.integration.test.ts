@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createHttpClient, type HttpClient } from '../../core/http/index.ts'
@@ -184,5 +184,49 @@ describe('creator', () => {
     const ended = await create('failing', { env: { CNB_PROCESS_TYPE: 'nobody' } })
     expect(ended.stdout).toContain('ERROR: failed to export: ')
     expect(ended.code).toBe(62)
+  })
+
+  test('keeps the cache in an image, which wins over a directory, and the exporter and restorer use it too', async () => {
+    const cacheImage = ['-cache-image', `${server.host}/cached:cache`]
+    const layers = place.path('layers')
+    const emptyLayers = () => {
+      rmSync(layers, { recursive: true })
+      mkdirSync(layers)
+      chmodSync(layers, 0o777)
+    }
+    const flags = [...common(place), ...exportFlags(place), ...place.detectFlags, ...cacheImage]
+    const run = () =>
+      lifecycle.run('creator', [...flags, '-run-image', `${server.host}/run:base`, `${server.host}/cached`], {
+        env: auth(),
+      })
+    const first = await run()
+    expect(first.stdout).toContain('Layer cache not found\n')
+    expect(first.stdout).toContain("Adding cache layer 'a/deps:deps'\n")
+    expect(first.code).toBe(0)
+    const cached = await imageOf('cached:cache')
+    await validateImage(cached)
+    expect(readdirSync(place.path('cache'))).toEqual([])
+
+    emptyLayers()
+    const second = await run()
+    expect(second.stdout).toContain('Restoring data for "a/deps:deps" from cache\n')
+    expect(second.stdout).toContain('deps are there\n')
+    expect(second.stdout).toContain("Reusing cache layer 'a/deps:deps'\n")
+    expect((await imageOf('cached:cache')).digest).toBe(cached.digest)
+
+    rmSync(place.path('layers/a_deps'), { recursive: true })
+    const as = ['-uid', String(ORDINARY_USER), '-gid', String(ORDINARY_USER), '-layers', layers]
+    const restored = await lifecycle.run('restorer', [...as, ...cacheImage], { env: auth() })
+    expect(restored.stdout).toContain('Restoring data for "a/deps:deps" from cache\n')
+    expect(restored.code).toBe(0)
+    expect(place.read('layers/a_deps/deps/installed')).toBe('yes\n')
+    expect((await lifecycle.run('builder', [...place.buildFlags])).code).toBe(0)
+    const exported = await lifecycle.run(
+      'exporter',
+      [...as, ...cacheImage, ...exportFlags(place), `${server.host}/cached`],
+      { env: auth() },
+    )
+    expect(exported.stdout).toContain("Reusing cache layer 'a/deps:deps'\n")
+    expect(exported.code).toBe(0)
   })
 })

@@ -8,6 +8,7 @@ import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
 import type { KeptLayers } from '../phases/restore.ts'
+import { checkLayout, openAccess } from './access.ts'
 import { namesOf, oneImage, runAnalyzer, warnOfLaunchCache } from './analyzer.ts'
 import { runBuilder } from './builder.ts'
 import type { Command, StepContext } from './command.ts'
@@ -19,30 +20,39 @@ import { type FlagName, since } from './inputs.ts'
 import { dropPrivileges, userVariables } from './privileges.ts'
 import { openCache, runRestorer, warnOfNoCache } from './restorer.ts'
 import { commandRunner } from './runner.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 
 /** `creator` (cnb-spec §2.8): analyze, detect, restore, build and export in one process. */
 export const creator: Command = {
   name: 'creator',
   flags: creatorFlags,
   run: async (context) => {
-    const { inputs, env, positionals, root, emit, say, platformApi } = context
+    const { inputs, env, positionals, root, say, platformApi } = context
     const image = oneImage(positionals)
     const run = await readRun(root, inputs, platformApi, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
     warnOfParallel(context)
-    refuseUnsupported('create', inputs, 'daemon', 'layout', 'cacheImage')
+    refuseDaemon('create', inputs)
+    await checkLayout(context)
     say('debug', 'Ensuring privileges...')
-    const { openImages } = await import('./images.ts')
-    await using images = await openImages(inputs, env, emit, namesOf(inputs, image, run))
-    await dropPrivileges(inputs.uid, inputs.gid, [inputs.cacheDir, inputs.launchCacheDir, inputs.layersDir])
+    await using access = await openAccess(context, namesOf(inputs, image, run))
+    await dropPrivileges(inputs.uid, inputs.gid, [
+      inputs.cacheDir,
+      inputs.launchCacheDir,
+      inputs.layersDir,
+      inputs.layoutDir,
+    ])
     if (process.getuid?.() === 0)
       say('warn', 'Running buildpacks as root: no user is named (-uid, CNB_USER_ID)')
     say('debug', 'Executing command...')
 
     const runner = commandRunner({ ...env, ...userVariables(process.getuid?.() ?? inputs.uid) })
-    await runCreator(context, image, run, { images, runner, cache: await openCache(inputs) })
+    await runCreator(context, image, run, {
+      ...access,
+      runner,
+      cache: await openCache(context, access.cacheImages),
+    })
   },
 }
 
@@ -53,14 +63,15 @@ export async function runCreator(
   run: Run,
   means: {
     readonly images: ImageAccess
+    readonly cacheImages: ImageAccess
     readonly runner: Runner
     readonly cache: Cache | undefined
     readonly kept?: KeptLayers | undefined
   },
 ): Promise<Report> {
   const { inputs, platformApi } = context
-  const { images, runner } = means
-  const analyzed = await runAnalyzer(context, image, run, images)
+  const { runner } = means
+  const analyzed = await runAnalyzer(context, image, run, means)
   const { group, plan } = await runDetector(context, analyzed, runner)
   refuseExtensions(group)
   if (!inputs.skipLayers || isAtLeast(platformApi, '0.10')) {

@@ -8,6 +8,7 @@ import { type Report, writeReport } from '../../spec/files/report.ts'
 import type { Run } from '../../spec/files/run.ts'
 import { readLauncher } from '../phases/export/launcher.ts'
 import { type ExportContext, exportImage } from '../phases/export.ts'
+import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import type { Command, StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
@@ -15,7 +16,7 @@ import { readAnalyzed, readGroup, readOptional, readRun, writeFile } from './fil
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 import { VERSION } from './version.ts'
 
 /** `exporter` (cnb-spec §2.7). */
@@ -23,7 +24,7 @@ export const exporter: Command = {
   name: 'exporter',
   flags: exporterFlags,
   run: async (context) => {
-    const { inputs, env, positionals, root, emit, say, platformApi } = context
+    const { inputs, env, positionals, root, say, platformApi } = context
     const [image, ...tags] = positionals
     if (image === undefined) throw invalidArguments('at least one image argument is required')
     if (inputs.runImage !== (env[ENV.runImage] ?? ''))
@@ -32,18 +33,28 @@ export const exporter: Command = {
     const analyzed = await readAnalyzed(root, inputs.analyzedPath, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
-    refuseUnsupported('export', inputs, 'daemon', 'layout', 'cacheImage')
+    refuseDaemon('export', inputs)
+    await checkLayout(context)
     say('debug', 'Ensuring privileges...')
-    const { openImages } = await import('./images.ts')
     const { previousImage, runImage } = analyzed
-    const known = [image, ...tags, previousImage?.reference ?? '', runImage?.reference ?? '']
-    await using images = await openImages(inputs, env, emit, known)
-    await dropPrivileges(inputs.uid, inputs.gid, [inputs.cacheDir, inputs.launchCacheDir])
+    const known = [
+      image,
+      ...tags,
+      previousImage?.reference ?? '',
+      runImage?.reference ?? '',
+      inputs.cacheImage,
+    ]
+    await using access = await openAccess(context, known)
+    await dropPrivileges(inputs.uid, inputs.gid, [inputs.cacheDir, inputs.launchCacheDir, inputs.layoutDir])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
     const run = await readRun(root, inputs, platformApi, say)
-    const cache = await openCache(inputs)
-    await runExporter(context, { names: [image, ...tags], group, analyzed, run }, { images, cache })
+    const cache = await openCache(context, access.cacheImages)
+    await runExporter(
+      context,
+      { names: [image, ...tags], group, analyzed, run },
+      { images: access.images, cache },
+    )
   },
 }
 

@@ -3,13 +3,15 @@ import { type Analyzed, parseAnalyzed, writeAnalyzed } from '../../spec/files/an
 import type { Group } from '../../spec/files/group.ts'
 import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
+import type { ImageAccess } from '../context.ts'
 import { type KeptLayers, type RestoreContext, restore } from '../phases/restore.ts'
+import { checkLayout, openAccess } from './access.ts'
 import type { Command, StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
 import { readGroup, readOptional, readRun, writeFile } from './files.ts'
-import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
+import { type FlagName, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseUnsupported } from './unsupported.ts'
+import { refuseDaemon } from './unsupported.ts'
 
 /** Where an extender would find base images (cnb-spec §2.4). */
 const KANIKO_DIR = '/kaniko'
@@ -19,20 +21,20 @@ export const restorer: Command = {
   name: 'restorer',
   flags: restorerFlags,
   run: async (context) => {
-    const { inputs, env, positionals, root, emit, say, platformApi } = context
+    const { inputs, positionals, root, say, platformApi } = context
     if (positionals.length > 0) throw invalidArguments('received unexpected Args')
     warnOfNoCache(context)
-    refuseUnsupported('restore', inputs, 'daemon', 'layout', 'cacheImage')
+    refuseDaemon('restore', inputs)
+    await checkLayout(context)
     const analyzed = await usableAnalyzed(context)
     const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
-    const { openImages } = await import('./images.ts')
-    await using images = await openImages(inputs, env, emit, namesOf(analyzed, run))
+    await using access = await openAccess(context, [...namesOf(analyzed, run), inputs.cacheImage])
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
-    const cache = await openCache(inputs)
-    const restored = await runRestorer(context, { group, analyzed, run }, { images, cache })
+    const cache = await openCache(context, access.cacheImages)
+    const restored = await runRestorer(context, { group, analyzed, run }, { images: access.images, cache })
     if (restored !== undefined) {
       await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored))
     }
@@ -89,8 +91,18 @@ function namesOf(analyzed: Analyzed | undefined, run: Run | undefined): readonly
   ].filter((name) => name !== '')
 }
 
-/** The cache directory, or nothing where none is named. @throws Failure `failed to create volume cache: …` (exit 1) */
-export async function openCache({ cacheDir }: Inputs): Promise<Cache | undefined> {
+/**
+ * The cache image, else the cache directory (R-2), or nothing where none is named.
+ * @throws Failure `failed to create volume cache: …` (exit 1)
+ */
+export async function openCache(
+  { inputs: { cacheDir, cacheImage: name }, emit }: StepContext,
+  images: ImageAccess,
+): Promise<Cache | undefined> {
+  if (name !== '') {
+    const { cacheImage } = await import('../cache/image.ts')
+    return cacheImage(name, images, emit)
+  }
   if (cacheDir === '') return undefined
   const { cacheDirectory } = await import('../cache/directory.ts')
   return act('create volume cache', () => cacheDirectory(pathOf(cacheDir)))

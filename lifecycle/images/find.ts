@@ -1,7 +1,7 @@
 import type { Image, Platform } from '../../oci/image.ts'
 import { readImage } from '../../oci/read-image.ts'
-import { identifier, parseReference, type Reference, referenceName, withDigest } from '../../oci/reference.ts'
-import type { ImageAccess } from '../context.ts'
+import { identifier, type Reference } from '../../oci/reference.ts'
+import { type ImageAccess, REFERENCE_NAMES } from '../context.ts'
 
 /** An image that exists under a name. */
 export interface FoundImage {
@@ -9,6 +9,8 @@ export interface FoundImage {
   readonly name: string
   readonly reference: Reference
   readonly image: Image
+  /** Its name with the digest of its manifest, for the files between the phases. */
+  readonly digestName: string
 }
 
 /**
@@ -21,15 +23,10 @@ export async function findImage(
   name: string,
   platform?: Platform,
 ): Promise<FoundImage | undefined> {
-  const reference = parseReference(name)
+  const naming = access.naming ?? REFERENCE_NAMES
+  const reference = naming.parse(name)
   const image = await readImage(access.repository(reference), identifier(reference), platform)
-  return image === undefined ? undefined : { name, reference, image }
-}
-
-/**
- * The name of an image with the digest of its manifest, wherever its bytes came from: the same on a laptop, in CI and
- * in a cluster, and what a registry can be asked for (cnb-spec §2.11).
- */
-export function digestName({ reference, image }: FoundImage): string {
-  return referenceName(withDigest(reference, image.digest))
+  return image === undefined
+    ? undefined
+    : { name, reference, image, digestName: naming.digestName(reference, image.digest) }
 }

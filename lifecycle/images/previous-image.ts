@@ -32,7 +32,7 @@ export async function readPreviousImage(
     if (!(error instanceof SlipwayError)) throw error
     // The last build was for other platforms.
     if (error.code === 'OCI_PLATFORM_MISSING') return { kind: 'missing' }
-    if (CORRUPTIONS.has(error.code) || error.code.startsWith('SPEC_')) return { kind: 'corrupt' }
+    if (isCorruption(error) || error.code.startsWith('SPEC_')) return { kind: 'corrupt' }
     throw error
   }
 }
@@ -43,11 +43,16 @@ function metadataOf(image: Image): LifecycleMetadata {
   return parseLifecycleMetadata(label, { file: `label ${LABELS.lifecycleMetadata}` })
 }
 
-/** What is wrong with the image itself, not with the way to it. */
+/** Whether something is wrong with an image itself, not with the way to it. */
+export function isCorruption(error: unknown): boolean {
+  return error instanceof SlipwayError && CORRUPTIONS.has(error.code)
+}
+
 const CORRUPTIONS: ReadonlySet<string> = new Set([
   'OCI_MANIFEST_INVALID',
   'OCI_MANIFEST_UNSUPPORTED',
   'OCI_CONFIG_INVALID',
   'OCI_BLOB_MISSING',
   'OCI_DIGEST_MISMATCH',
+  'OCI_LAYER_CORRUPT',
 ])

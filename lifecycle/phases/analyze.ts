@@ -1,16 +1,16 @@
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
 import { errorChain, SlipwayError } from '../../core/error.ts'
-import type { Image, Platform } from '../../oci/image.ts'
+import type { Image, Platform, Repository } from '../../oci/image.ts'
 import { imageLayers } from '../../oci/read-image.ts'
-import { parseReference, type Reference, repositoryName } from '../../oci/reference.ts'
+import { repositoryName } from '../../oci/reference.ts'
 import { extractLayer } from '../../oci/tar/extract.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Analyzed, AnalyzedRunImage } from '../../spec/files/analyzed.ts'
 import { NO_RUN_IMAGE, type Run } from '../../spec/files/run.ts'
 import { EMPTY_LIFECYCLE_METADATA } from '../../spec/labels/lifecycle-metadata.ts'
-import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
-import { digestName, findImage } from '../images/find.ts'
+import { type ImageAccess, inFamily, type PhaseContext, REFERENCE_NAMES } from '../context.ts'
+import { findImage } from '../images/find.ts'
 import { type PreviousImage, readPreviousImage } from '../images/previous-image.ts'
 import { type ChosenRunImage, chooseRunImage, targetOf } from '../images/run-image.ts'
 import { together } from './export/side-by-side.ts'
@@ -37,7 +37,11 @@ export interface AnalyzeInputs {
   readonly platform?: Platform
 }
 
-type AnalyzeContext = PhaseContext & { readonly images: ImageAccess }
+type AnalyzeContext = PhaseContext & {
+  readonly images: ImageAccess
+  /** Where the cache image is. Default: where the others are. */
+  readonly cacheImages?: ImageAccess
+}
 
 /**
  * Reads what is known of the previous image and finds the run image (platform spec, analyzer). A previous image that is
@@ -67,7 +71,7 @@ async function read(inputs: AnalyzeInputs, context: AnalyzeContext): Promise<Ana
     await restoreSbom(previous.found.image, sbom, inputs.layersDir, context)
   }
   return {
-    ...(previous.kind === 'found' ? { previousImage: { reference: digestName(previous.found) } } : {}),
+    ...(previous.kind === 'found' ? { previousImage: { reference: previous.found.digestName } } : {}),
     runImage: describeRunImage(run, context),
     metadata,
   }
@@ -77,28 +81,31 @@ async function findRunImage(inputs: AnalyzeInputs, { images }: AnalyzeContext): 
   const given = inputs.runImage
   if (given === undefined) {
     const candidates = inputs.run?.images[0] ?? NO_RUN_IMAGE
-    return chooseRunImage(images, candidates, parseReference(inputs.image), inputs.platform)
+    return chooseRunImage(
+      images,
+      candidates,
+      (images.naming ?? REFERENCE_NAMES).parse(inputs.image),
+      inputs.platform,
+    )
   }
   const found = await readable(given, (name) => findImage(images, name, inputs.platform))
   return { name: given, ...(found === undefined ? {} : { found }) }
 }
 
 /** A-3. Once for each repository: two tags of one repository are not two answers. */
-async function checkWriteAccess(inputs: AnalyzeInputs, { images }: AnalyzeContext): Promise<void> {
-  const names = [
-    inputs.image,
-    ...(inputs.tags ?? []),
-    ...(inputs.cacheImage === undefined ? [] : [inputs.cacheImage]),
-  ]
-  const repositories = new Map<string, Reference>()
-  for (const name of names) {
-    const reference = parseReference(name)
-    repositories.set(repositoryName(reference), reference)
+async function checkWriteAccess(inputs: AnalyzeInputs, context: AnalyzeContext): Promise<void> {
+  const { images, cacheImages = images } = context
+  const repositories = new Map<string, Repository>()
+  const add = (access: ImageAccess, name: string) => {
+    const reference = (access.naming ?? REFERENCE_NAMES).parse(name)
+    repositories.set(repositoryName(reference), access.repository(reference))
   }
+  for (const name of [inputs.image, ...(inputs.tags ?? [])]) add(images, name)
+  if (inputs.cacheImage !== undefined) add(cacheImages, inputs.cacheImage)
   await together(
-    [...repositories].map(async ([name, reference]) => {
+    [...repositories].map(async ([name, repository]) => {
       try {
-        await images.repository(reference).verifyAccess('write')
+        await repository.verifyAccess('write')
       } catch (error) {
         throw denied('write', name, error)
       }
@@ -140,7 +147,7 @@ function reportPrevious(inputs: AnalyzeInputs, previous: PreviousImage, { emit }
 function describeRunImage({ name, found }: ChosenRunImage, context: AnalyzeContext): AnalyzedRunImage {
   if (found === undefined)
     context.emit({ type: 'info', message: `Image with name ${JSON.stringify(name)} not found` })
-  const reference = found === undefined ? '' : digestName(found)
+  const reference = found === undefined ? '' : found.digestName
   if (!isAtLeast(context.platformApi, '0.12')) return { reference, extend: false }
   if (found === undefined) return { reference, image: name, extend: false }
   const target = targetOf(found.image.config)

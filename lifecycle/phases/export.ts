@@ -1,5 +1,4 @@
 import type { ContainerPath } from '../../core/container-path.ts'
-import { SlipwayError } from '../../core/error.ts'
 import { copyBlob, eachBlob } from '../../oci/copy.ts'
 import { type Image, MEDIA_TYPES, type Platform, type Repository } from '../../oci/image.ts'
 import type { Compression } from '../../oci/layer-source.ts'
@@ -16,7 +15,7 @@ import { optional } from '../../spec/files/source.ts'
 import { nameOfFile } from '../../spec/names.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
-import { digestName, type FoundImage } from '../images/find.ts'
+import type { FoundImage } from '../images/find.ts'
 import { runImageMirrors } from '../images/run-image.ts'
 import { legacyBom } from './export/bom.ts'
 import { CacheFill } from './export/cache-fill.ts'
@@ -28,7 +27,15 @@ import { openPreviousImage, openRunImage, readMetadata } from './export/open.ts'
 import { type ExportPlan, planLayers } from './export/plan.ts'
 import { defaultProcess } from './export/process.ts'
 import { type Recall, recall } from './export/recall.ts'
-import { type SavedImage, saveImage, targetsOf } from './export/save.ts'
+import {
+  nameOf,
+  requireSaved,
+  type SavedImage,
+  savedEvent,
+  savedReport,
+  saveImage,
+  targetsOf,
+} from './export/save.ts'
 import { inOrder, sideBySide, together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
 
@@ -106,7 +113,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   const labels = labelsOf(plan, made, run, metadata, inputs, context)
   for (const { key } of labels) emit({ type: 'label-added', key })
   emit({ type: 'default-process', process: entry.type })
-  emit({ type: 'image-saving', name: inputs.images[0] })
+  emit({ type: 'image-saving', name: nameOf(targets) })
   const layers = layersOf(made, context)
   const saved = await saveImage(
     {
@@ -128,7 +135,8 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
     },
     targets,
   )
-  reportSaved(saved, context)
+  emit(savedEvent(saved))
+  // A cache beside an image that was not saved would be of no use to the next build.
   requireSaved(saved)
   await fillCache(cache, made, inputs, context)
   known.keep()
@@ -193,7 +201,7 @@ function labelsOf(
   const image = inputs.analyzed.runImage?.image ?? ''
   const facts = {
     topLayer: run.image.config.rootfs.diff_ids.at(-1) ?? '',
-    reference: digestName(run),
+    reference: run.digestName,
     mirrors: runImageMirrors(inputs.run ?? { images: [] }, image, metadata.extensions.length > 0),
   }
   return imageLabels({
@@ -226,17 +234,6 @@ function isZstd({ descriptor }: AddedLayer): boolean {
   return descriptor.mediaType === MEDIA_TYPES.ociLayerZstd
 }
 
-function reportSaved({ image, names }: SavedImage, { emit }: ExportContext): void {
-  const { config, layers } = image.manifest
-  emit({
-    type: 'image-saved',
-    digest: image.digest,
-    names,
-    manifestSize: image.manifestBytes.length,
-    size: [config, ...layers].reduce((sum, { size }) => sum + size, 0),
-  })
-}
-
 async function fillCache(
   cache: CacheFill | undefined,
   made: readonly MadeLayer[],
@@ -249,25 +246,6 @@ async function fillCache(
   }
 }
 
-/** A cache beside an image that was not saved would be of no use to the next build. */
-function requireSaved({ names }: SavedImage): void {
-  const failed = names.filter(({ error }) => error !== undefined)
-  if (failed.length === 0) return
-  const reasons = failed.map(({ name, error }) => `${name}: ${error}`).join('; ')
-  throw new SlipwayError('EXPORT_SAVE_FAILED', `failed to save image under ${reasons}`, {
-    subject: failed[0]?.name ?? '',
-    hint: 'Check the name and the credentials for its registry.',
-    class: 'infrastructure',
-  })
-}
-
-function reportOf({ image, names }: SavedImage, inputs: ExportInputs, context: ExportContext): Report {
-  return {
-    image: {
-      tags: names.map(({ name }) => name),
-      digest: image.digest,
-      manifestSize: image.manifestBytes.length,
-    },
-    ...legacyBom(inputs, context),
-  }
+function reportOf(saved: SavedImage, inputs: ExportInputs, context: ExportContext): Report {
+  return { image: savedReport(saved), ...legacyBom(inputs, context) }
 }

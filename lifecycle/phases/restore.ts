@@ -12,7 +12,7 @@ import { EMPTY_LIFECYCLE_METADATA, layersOf } from '../../spec/labels/lifecycle-
 import { escapeId } from '../../spec/names.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
-import { digestName, findImage } from '../images/find.ts'
+import { findImage } from '../images/find.ts'
 import { names, targetOf } from '../images/run-image.ts'
 import { inPhase } from './in-phase.ts'
 import { restoreLayers } from './restore-layers.ts'
@@ -109,7 +109,7 @@ async function completeAnalyzed(
     if (found === undefined) throw new SlipwayError('RESTORE_RUN_IMAGE_MISSING', `there is no ${image}`)
     if (!lacksTarget) return analyzed
     const target = targetOf(found.image.config)
-    return { ...analyzed, runImage: { ...runImage, reference: digestName(found), target } }
+    return { ...analyzed, runImage: { ...runImage, reference: found.digestName, target } }
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error
     throw new SlipwayError(

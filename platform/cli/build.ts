@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { SlipwayError } from '../../core/error.ts'
-import { eventStream, type Listener } from '../../core/event.ts'
-import { jsonEventLine } from '../../lifecycle/log/json-lines.ts'
+import { eventStream } from '../../core/event.ts'
 import { familiarName, parseReference } from '../../oci/reference.ts'
 import { buildImage } from '../build/build.ts'
 import { buildEnvironment } from '../build/env.ts'
@@ -11,10 +10,10 @@ import type { BuildRequest } from '../build/request.ts'
 import type { Program } from '../program.ts'
 import { interruptible, openSession } from '../session.ts'
 import { collect, collectWhole } from './arguments.ts'
-import { progressDisplay } from './progress.ts'
+import { logFormat, type Render, rendering } from './rendering.ts'
 import { reportCollector, summaryLines } from './report.ts'
 
-interface Options {
+interface Options extends Render {
   readonly path: string
   readonly publish: boolean
   readonly tag: readonly string[]
@@ -29,9 +28,6 @@ interface Options {
   readonly network: 'host' | 'none'
   readonly insecureRegistry: readonly string[]
   readonly creationTime?: number
-  readonly quiet: boolean
-  readonly verbose: boolean
-  readonly logFormat: 'text' | 'json'
 }
 
 /** `slipway build IMAGE`: source in, image out. */
@@ -100,40 +96,6 @@ async function build(program: Program, image: string, options: Options): Promise
   )
 }
 
-interface Rendering {
-  readonly listener: Listener
-  /** The build failed: what was kept back is shown. */
-  readonly failed: () => void
-}
-
-/**
- * How the build shows itself while it runs: JSON lines, or text with a status line on a terminal. With `--quiet` the text
- * is kept back, and shown where the build fails.
- */
-function rendering(options: Options): Rendering {
-  const write = (text: string): void => void process.stdout.write(text)
-  const failed = (): void => undefined
-  if (options.logFormat === 'json') {
-    const epoch = Date.now()
-    return { listener: (event) => write(jsonEventLine(event, epoch)), failed }
-  }
-  const detail = options.verbose ? 'verbose' : 'normal'
-  if (options.quiet) {
-    const kept: string[] = []
-    const output = { write: (text: string) => void kept.push(text), columns: undefined, color: false }
-    return {
-      listener: progressDisplay(output, detail),
-      failed: () => void process.stderr.write(kept.join('')),
-    }
-  }
-  const terminal = process.stdout.isTTY === true && process.env.TERM !== 'dumb'
-  const columns = terminal ? process.stdout.columns || 80 : undefined
-  return {
-    listener: progressDisplay({ write, columns, color: terminal && !process.env.NO_COLOR }, detail),
-    failed,
-  }
-}
-
 function buildRequest(image: string, options: Options): BuildRequest {
   const reference = parseReference(image)
   if (reference.digest !== undefined) {
@@ -181,11 +143,6 @@ function readText(file: string): string {
 
 function network(value: string): string {
   if (value !== 'host' && value !== 'none') throw new InvalidArgumentError('host and none are known.')
-  return value
-}
-
-function logFormat(value: string): string {
-  if (value !== 'text' && value !== 'json') throw new InvalidArgumentError('text and json are known.')
   return value
 }
 

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { type Program, readProgram } from '../program.ts'
 import { buildCommand } from './build.ts'
 import { failureExitCode, failureLines } from './failure.ts'
+import { rebaseCommand } from './rebase.ts'
 import { runCommand } from './run.ts'
 
 /**
@@ -30,7 +31,7 @@ function commands(program: Program): Command {
     .helpOption('-h, --help', 'print help')
     .showHelpAfterError('Run slipway --help for usage.')
     .exitOverride()
-  for (const sub of [buildCommand(program), runCommand(program)]) {
+  for (const sub of [buildCommand(program), runCommand(program), rebaseCommand(program)]) {
     command.addCommand(sub.copyInheritedSettings(command))
   }
   return command

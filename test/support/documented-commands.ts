@@ -27,6 +27,7 @@ export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
     runBy: 'test/support/newcomer-suite.ts',
     as: "slipway('build', name, '--path', 'examples/node', '--publish')",
   },
+  { command: './slipway rebase hello', runBy: 'test/command.test.ts', as: "slipway(['rebase', 'moved'])" },
   { command: './slipway build --help', runBy: 'test/command.test.ts', as: "['build', '--help']" },
   { command: 'npm test', notRun: 'it is what runs the tests; .ci/run calls it' },
   {

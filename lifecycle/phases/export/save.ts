@@ -1,10 +1,12 @@
 import { errorChain, SlipwayError } from '../../../core/error.ts'
+import type { EventBody } from '../../../core/event.ts'
 import { copyImage } from '../../../oci/copy.ts'
 import type { Image, Repository } from '../../../oci/image.ts'
-import { DEFAULT_TAG, parseReference, repositoryName } from '../../../oci/reference.ts'
+import { DEFAULT_TAG } from '../../../oci/reference.ts'
 import { type ImageDraft, writeImage } from '../../../oci/write-image.ts'
 import { EXIT_CODES } from '../../../spec/exit-codes.ts'
-import type { ImageAccess } from '../../context.ts'
+import type { Report } from '../../../spec/files/report.ts'
+import { type ImageAccess, REFERENCE_NAMES } from '../../context.ts'
 
 /** One name that the image gets. */
 export interface TargetName {
@@ -14,8 +16,6 @@ export interface TargetName {
 
 /** Names in one repository; the first one's is where the image is made. */
 export interface Target {
-  /** Registry and path, without a tag. */
-  readonly place: string
   readonly repository: Repository
   readonly names: readonly TargetName[]
 }
@@ -29,7 +29,10 @@ export function targetsOf(images: ImageAccess, names: readonly [string, ...strin
   const targets: [Target, ...Target[]] = [targetOf(images, first)]
   for (const name of rest) {
     const target = targetOf(images, name)
-    const same = targets.findIndex(({ place }) => place === target.place)
+    const same = targets.findIndex(
+      ({ repository: { name, origin } }) =>
+        name === target.repository.name && origin === target.repository.origin,
+    )
     const found = targets[same]
     if (found === undefined) targets.push(target)
     else targets[same] = { ...found, names: [...found.names, ...target.names] }
@@ -38,7 +41,8 @@ export function targetsOf(images: ImageAccess, names: readonly [string, ...strin
 }
 
 function targetOf(images: ImageAccess, name: string): Target {
-  const reference = parseReference(name)
+  const naming = images.naming ?? REFERENCE_NAMES
+  const reference = naming.parse(name)
   if (reference.digest !== undefined) {
     throw new SlipwayError('EXPORT_NAME_INVALID', `an image cannot be saved under a digest: ${name}`, {
       subject: name,
@@ -48,10 +52,14 @@ function targetOf(images: ImageAccess, name: string): Target {
     })
   }
   return {
-    place: repositoryName(reference),
     repository: images.repository(reference),
-    names: [{ name, tag: reference.tag ?? DEFAULT_TAG }],
+    names: [{ name: naming.savedName(name, reference), tag: reference.tag ?? DEFAULT_TAG }],
   }
+}
+
+/** The primary name, as it will be told. */
+export function nameOf([{ names }]: readonly [Target, ...Target[]]): string {
+  return names[0]?.name ?? ''
 }
 
 export interface SavedName {
@@ -103,4 +111,37 @@ async function saved({ name }: TargetName, save: () => Promise<unknown>): Promis
   } catch (error) {
     return { name, error: errorChain(error) }
   }
+}
+
+/** What was saved, for whoever listens. */
+export function savedEvent({ image, names }: SavedImage): EventBody {
+  const { config, layers } = image.manifest
+  return {
+    type: 'image-saved',
+    digest: image.digest,
+    names,
+    manifestSize: image.manifestBytes.length,
+    size: [config, ...layers].reduce((sum, { size }) => sum + size, 0),
+  }
+}
+
+/** What was saved, for report.toml. */
+export function savedReport({ image, names }: SavedImage): Report['image'] {
+  return {
+    tags: names.map(({ name }) => name),
+    digest: image.digest,
+    manifestSize: image.manifestBytes.length,
+  }
+}
+
+/** Fails where a name could not be written. @throws SlipwayError `EXPORT_SAVE_FAILED` */
+export function requireSaved({ names }: SavedImage): void {
+  const failed = names.filter(({ error }) => error !== undefined)
+  if (failed.length === 0) return
+  const reasons = failed.map(({ name, error }) => `${name}: ${error}`).join('; ')
+  throw new SlipwayError('EXPORT_SAVE_FAILED', `failed to save image under ${reasons}`, {
+    subject: failed[0]?.name ?? '',
+    hint: 'Check the name and the credentials for its registry.',
+    class: 'infrastructure',
+  })
 }

@@ -22,7 +22,8 @@ export function normalTar(tar: Buffer, directory: string): Buffer {
 
 function normalHeader(header: Buffer): void {
   const name = header.toString('latin1', 0, 100).replace(/\0.*/s, '')
-  if (['/', '/tmp', PLACE].includes(name)) {
+  if (name === '/opt') header.write('/tmp', 0, 'latin1')
+  if (['/tmp', '/opt', PLACE].includes(name)) {
     write(header, 100, 0o755)
     write(header, 108, 0)
     write(header, 116, 0)

@@ -12,7 +12,7 @@ import type { MediaTypes } from '../../oci/write-image.ts'
 import type { Lifecycle } from './lifecycles.ts'
 import { listing, normalTar, normalText, sha256 } from './normal.ts'
 import type { Scenario } from './scenarios.ts'
-import { makeWorld, own, PLACE } from './world.ts'
+import { makeWorld, own, type Parent, PLACE } from './world.ts'
 
 /** What a lifecycle answered, in names that do not depend on where and when: data, comparable by equality. */
 export interface Observation {
@@ -46,8 +46,9 @@ const RUN_LAYERS = 2
 export async function observe(
   scenario: Scenario,
   lifecycleOf: (step: number) => Lifecycle,
+  parent: Parent = '/tmp',
 ): Promise<Observation> {
-  const place = makeWorld(scenario.world)
+  const place = makeWorld(scenario.world, parent)
   const server = await startTestRegistry()
   const names = new Map([
     [place.directory, PLACE],

@@ -33,4 +33,9 @@ export async function usages(lifecycle: Lifecycle): Promise<Usages> {
 }
 
 /** Ours alone: what the reference has no flag for. */
-export const OUR_FLAGS: ReadonlySet<string> = new Set([])
+export const OUR_FLAGS: ReadonlySet<string> = new Set([
+  'log-format',
+  'build-timeout',
+  'detect-timeout',
+  'detect-concurrency',
+])

@@ -21,10 +21,16 @@ export const PLACE = '/tmp/differential-000000'
 export const USER = process.getuid?.() === 0 ? ORDINARY_USER : (process.getuid?.() ?? ORDINARY_USER)
 export const GROUP = process.getuid?.() === 0 ? ORDINARY_USER : (process.getgid?.() ?? ORDINARY_USER)
 
+/**
+ * Where places are made. Above the layers directory ours writes into a tar what a builder image has, root's 0755
+ * (docs/decisions/007), the reference what it finds: real equality of bytes takes a parent like that, which is root's.
+ */
+export type Parent = '/tmp' | '/opt'
+
 /** Makes it in a directory of its own, owned by whom the phases run as. */
-export function makeWorld(world: World): TestPlace {
+export function makeWorld(world: World, parent: Parent): TestPlace {
   process.umask(0o022)
-  const place = testPlaceAt(mkdtempSync('/tmp/differential-'))
+  const place = testPlaceAt(mkdtempSync(`${parent}/differential-`))
   for (const name of ['cache', 'sbom']) mkdirSync(place.path(name))
   chmodSync(place.directory, 0o755)
   for (const [id, parts] of Object.entries(world.buildpacks)) place.buildpack(id, parts)

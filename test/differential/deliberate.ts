@@ -124,10 +124,10 @@ export const DELIBERATE: readonly Deliberate[] = [
     theirs: { path: (path, value) => (path === 'staging' ? undefined : value) },
   },
   {
-    what: 'a file in the cache that says which blobs have been verified',
+    what: 'files in the cache that say what has been verified and restored',
     why: 'the reference ignores it (design 5a: the cache directory)',
     ours: {
-      path: (path, value) => (path.endsWith('io.buildpacks.slipway.cache.verified.json') ? undefined : value),
+      path: (path, value) => (path.includes('/io.buildpacks.slipway.cache.') ? undefined : value),
     },
   },
   {

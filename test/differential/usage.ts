@@ -35,6 +35,7 @@ export async function usages(lifecycle: Lifecycle): Promise<Usages> {
 /** Ours alone: what the reference has no flag for. */
 export const OUR_FLAGS: ReadonlySet<string> = new Set([
   'log-format',
+  'verify',
   'build-timeout',
   'detect-timeout',
   'detect-concurrency',

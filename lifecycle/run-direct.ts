@@ -46,6 +46,7 @@ export function directRunner(baseEnvironment: Readonly<Record<string, string>>):
       active.delete(pid)
       await endRun(current, () => active.size === 0)
       await drained(outputs)
+      if (pipe !== undefined) closeSync(pipe.held)
     }
   }
 

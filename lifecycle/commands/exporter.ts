@@ -3,6 +3,7 @@ import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Analyzed } from '../../spec/files/analyzed.ts'
 import type { Group } from '../../spec/files/group.ts'
+import { parseBuildMetadata } from '../../spec/files/metadata.ts'
 import { parseProjectMetadata } from '../../spec/files/project-metadata.ts'
 import { type Report, writeReport } from '../../spec/files/report.ts'
 import type { Run } from '../../spec/files/run.ts'
@@ -12,7 +13,7 @@ import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import type { Command, StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
-import { readAnalyzed, readGroup, readOptional, readRun, writeFile } from './files.ts'
+import { readAnalyzed, readGroup, readOptional, readRequired, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
@@ -48,6 +49,8 @@ export const exporter: Command = {
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.cacheDir, inputs.launchCacheDir, inputs.layoutDir])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
+    // Said here as of the other files; the phase reads it again.
+    await readRequired(root, `${inputs.layersDir}/config/metadata.toml`, 'build metadata', parseBuildMetadata)
     const run = await readRun(root, inputs, platformApi, say)
     const cache = await openCache(context, access.cacheImages)
     await runExporter(
@@ -103,15 +106,11 @@ export async function runExporter(
           ...(inputs.processType === '' ? {} : { processType: inputs.processType }),
           execEnv: inputs.execEnv,
           verify: inputs.verify,
-          launcher: readLauncher(
-            root,
-            {
-              program: pathOf(inputs.launcherPath),
-              sbomDir: pathOf(inputs.launcherSbomDir),
-              metadata: { version: VERSION, source: { git: { repository: '', commit: '' } } },
-            },
-            emit,
-          ),
+          launcher: readLauncher(root, {
+            program: pathOf(inputs.launcherPath),
+            sbomDir: pathOf(inputs.launcherSbomDir),
+            metadata: { version: VERSION, source: { git: { repository: '', commit: '' } } },
+          }),
           ...(inputs.sourceDateEpoch === '' ? {} : { sourceDateEpoch: inputs.sourceDateEpoch }),
         },
         { root, emit, platformApi, images, ...(cache === undefined ? {} : { cache }) },

@@ -21,7 +21,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const IDS = ['a', 'b', 'c', 'd', 'e']
 
-function detected(run: (id: string) => Promise<RunStatus>, concurrency: number) {
+function detected(run: (id: string, plan: string) => Promise<RunStatus>, concurrency: number) {
   for (const id of IDS) {
     mkdirSync(join(directory, `bp/${id}/1.0.0/bin`), { recursive: true })
     writeFileSync(
@@ -33,10 +33,10 @@ function detected(run: (id: string) => Promise<RunStatus>, concurrency: number) 
   const events: EventBody[] = []
   const runner: Runner = {
     baseEnvironment: {},
-    run: async ({ program }: RunSpec, onOutput) => {
+    run: async ({ program, args }: RunSpec, onOutput) => {
       const id = program.split('/')[2] ?? ''
       onOutput(Buffer.from(id), 'stdout')
-      return run(id)
+      return run(id, args[1] ?? '')
     },
   }
   const result = detect(
@@ -79,6 +79,17 @@ test('runs so many at a time, each once in all groups, and tells their output in
   expect(told).toEqual([...IDS, ...IDS])
   expect(events.at(-2)).toEqual({ type: 'detect-failed', erroredBuildpack: false })
   expect(readdirSync(join(directory, 'tmp'))).toEqual([])
+})
+
+test.each([1, 2, 5])('each has a plan file of its own, %i at a time', async (concurrency) => {
+  const plans: string[] = []
+  const { result } = detected(async (_, plan) => {
+    plans.push(plan)
+    await setTimeout(1)
+    return { kind: 'exited', code: 100 }
+  }, concurrency)
+  await expect(result).rejects.toMatchObject({ code: 'DETECT_NO_GROUP' })
+  expect(new Set(plans).size).toBe(IDS.length)
 })
 
 test('a sandbox that cannot be made is nobody’s verdict: it ends detection once all runs have ended', async () => {

@@ -123,8 +123,8 @@ describe('the cache', () => {
     bench.write(app)
     const first = await build(bench, { build: () => bench.write(cached) })
     expect(bench.seen('cache-layer').map(({ layer, outcome }) => [layer, outcome])).toEqual([
-      ['test/node:deps', 'added'],
       ['test/node:compiler', 'added'],
+      ['test/node:deps', 'added'],
       ['buildpacksio/lifecycle:cache.sbom', 'added'],
     ])
     const metadata = await bench.cache.metadata()

@@ -84,13 +84,13 @@ export function exportImage(inputs: ExportInputs, context: ExportContext): Promi
 async function make(inputs: ExportInputs, context: ExportContext): Promise<Report> {
   const { root, emit, platformApi } = context
   const targets = targetsOf(context.images, inputs.images)
-  const run = await openRunImage(inputs, context)
-  const previous = await openPreviousImage(inputs, context)
-  if (isAtLeast(platformApi, '0.11')) copyLauncherSboms(root, inputs.layersDir, inputs.launcher)
-  const metadata = readMetadata(inputs, context)
-  const entry = defaultProcess(metadata, inputs.processType)
   const time = createdTime(inputs.sourceDateEpoch, platformApi)
   if (time.isInvalid) emit({ type: 'warning', message: 'Ignoring invalid SOURCE_DATE_EPOCH' })
+  const run = await openRunImage(inputs, context)
+  const previous = await openPreviousImage(inputs, context)
+  const metadata = readMetadata(inputs, context)
+  if (isAtLeast(platformApi, '0.11')) copyLauncherSboms(root, inputs.layersDir, inputs.launcher, emit)
+  const entry = defaultProcess(metadata, inputs.processType)
 
   await using cache = context.cache && (await CacheFill.begin(context.cache, emit))
   const plan = planLayers(
@@ -241,9 +241,19 @@ async function fillCache(
   { emit }: ExportContext,
 ): Promise<void> {
   if (cache === undefined || !(await cache.commit(cacheMetadata(group.group, made)))) return
-  for (const { plan, cache: outcome, diffId } of made) {
+  for (const { plan, cache: outcome, diffId } of inCacheOrder(made, group.group)) {
     if (outcome !== undefined) emit({ type: 'cache-layer', layer: plan.id, outcome, diffId })
   }
+}
+
+/** By buildpack and name, as the reference tells of them; those for the image come first in what was made. */
+function inCacheOrder(
+  made: readonly MadeLayer[],
+  group: ExportInputs['group']['group'],
+): readonly MadeLayer[] {
+  const place = ({ plan: { part } }: MadeLayer) =>
+    part.kind === 'buildpack' ? group.findIndex(({ id }) => id === part.buildpack.id) : group.length
+  return made.toSorted((a, b) => place(a) - place(b) || (a.plan.id < b.plan.id ? -1 : 1))
 }
 
 function reportOf(saved: SavedImage, inputs: ExportInputs, context: ExportContext): Report {

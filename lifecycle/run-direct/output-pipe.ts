@@ -12,6 +12,8 @@ export interface OutputPipe {
   /** For the program's stdout and stderr; close it once the program has it. */
   readonly writeEnd: number
   readonly readEnd: Socket
+  /** Keeps the inode from being given to another pipe while this one is still asked for; close it last. */
+  readonly held: number
   /** As it stands in `/proc/<pid>/fd`, to find out who still holds the pipe. */
   readonly device: bigint
   readonly inode: bigint
@@ -30,10 +32,12 @@ export function openOutputPipe(path: string | undefined): OutputPipe | undefined
     if (made.status !== 0) return undefined
     const readFd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
     const writeEnd = openSync(fifo, constants.O_WRONLY)
+    const held = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
     const { dev, ino } = fstatSync(writeEnd, { bigint: true })
     return {
       writeEnd,
       readEnd: new Socket({ fd: readFd, readable: true, writable: false }),
+      held,
       device: dev,
       inode: ino,
     }
@@ -48,4 +52,5 @@ export function openOutputPipe(path: string | undefined): OutputPipe | undefined
 export function closeOutputPipe(pipe: OutputPipe): void {
   closeSync(pipe.writeEnd)
   pipe.readEnd.destroy()
+  closeSync(pipe.held)
 }

@@ -30,8 +30,8 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Any id that is not root's; no such user needs to exist. */
-export const ORDINARY_USER = 61234
+/** `nobody`: an id that is not root's, of a user that exists, which the Go lifecycle's creator asks for. */
+export const ORDINARY_USER = 65534
 
 /**
  * Loads the program after it has become an ordinary user. Node itself is started as who the test runs as: a checkout in
@@ -129,7 +129,11 @@ export interface BuildpackParts {
 let places = 0
 
 export function testPlace(lifecycle: TestLifecycle): TestPlace {
-  const directory = join(lifecycle.directory, `place${++places}`)
+  return testPlaceAt(join(lifecycle.directory, `place${++places}`))
+}
+
+/** The same in a directory of the caller's. */
+export function testPlaceAt(directory: string): TestPlace {
   for (const name of ['', 'app', 'layers', 'platform/env', 'buildpacks', 'config/env']) {
     mkdirSync(join(directory, name), { recursive: true })
     chmodSync(join(directory, name), 0o777)

@@ -26,7 +26,9 @@ export function detectRuns(options: {
 
   function run({ module, ref }: Member): Promise<DetectRun> {
     const key = `${module.kind} ${formatModuleRef(ref)}`
-    const found = known.get(key) ?? atMost(() => runDetect(module, known.size, settings))
+    // Now, not when its turn comes: by then those behind it are known too.
+    const number = known.size
+    const found = known.get(key) ?? atMost(() => runDetect(module, number, settings))
     known.set(key, found)
     return found
   }

@@ -20,6 +20,8 @@ export interface Launcher {
   readonly launcherSboms?: readonly SbomFile[]
   /** SBOM files of the lifecycle itself, put beside the build's. */
   readonly lifecycleSboms?: readonly SbomFile[]
+  /** SBOM files that should have been there: said when the others are copied. */
+  readonly missingSboms?: readonly string[]
 }
 
 export interface SbomFile {
@@ -32,7 +34,7 @@ const SBOM_EXTENSIONS = ['sbom.cdx.json', 'sbom.spdx.json', 'sbom.syft.json'] as
 
 /**
  * Reads a launcher and its SBOM files as they stand in a container with a lifecycle (`-launcher`, `-launcher-sbom`).
- * Missing SBOM files are warned of; from a directory of the user's all SBOM files are taken, under their own names.
+ * Missing SBOM files are noted; from a directory of the user's all SBOM files are taken, under their own names.
  * @throws SlipwayError `EXPORT_LAUNCHER_MISSING` (exit 62)
  */
 export function readLauncher(
@@ -42,7 +44,6 @@ export function readLauncher(
     readonly sbomDir: ContainerPath
     readonly metadata: LauncherMetadata
   },
-  emit: Emit,
 ): Launcher {
   const program = root.read(from.program)
   if (program === undefined) {
@@ -53,20 +54,22 @@ export function readLauncher(
       exitCode: EXIT_CODES.export,
     })
   }
-  const own = (component: string) => readOwnSboms(root, component, emit)
+  const missingSboms: string[] = []
+  const own = (component: string) => readOwnSboms(root, component, missingSboms)
   return {
     program,
     metadata: from.metadata,
     lifecycleSboms: own('lifecycle'),
     launcherSboms: from.sbomDir === LIFECYCLE_DIR ? own('launcher') : readGivenSboms(root, from.sbomDir),
+    missingSboms,
   }
 }
 
-function readOwnSboms(root: Root, component: string, emit: Emit): SbomFile[] {
+function readOwnSboms(root: Root, component: string, missing: string[]): SbomFile[] {
   return SBOM_EXTENSIONS.flatMap((name) => {
     const bytes = root.read(joinPath(LIFECYCLE_DIR as ContainerPath, `${component}.${name}`))
     if (bytes !== undefined) return [{ name, bytes }]
-    emit({ type: 'warning', message: `Did not find SBOM ${component}.${name} in ${LIFECYCLE_DIR}` })
+    missing.push(`${component}.${name}`)
     return []
   })
 }
@@ -82,7 +85,14 @@ function readGivenSboms(root: Root, directory: ContainerPath): SbomFile[] {
 }
 
 /** ES-2: the SBOMs of lifecycle and launcher as if a buildpack `buildpacksio/lifecycle` had written them. */
-export function copyLauncherSboms(root: Root, layersDir: ContainerPath, launcher: Launcher): void {
+export function copyLauncherSboms(
+  root: Root,
+  layersDir: ContainerPath,
+  launcher: Launcher,
+  emit: Emit,
+): void {
+  for (const name of launcher.missingSboms ?? [])
+    emit({ type: 'warning', message: `Did not find SBOM ${name} in ${LIFECYCLE_DIR}` })
   const name = escapeId(parseBuildpackId('buildpacksio/lifecycle'))
   const copies: [ContainerPath, readonly SbomFile[]][] = [
     [joinPath(layersDir, 'sbom/build', name), launcher.lifecycleSboms ?? []],

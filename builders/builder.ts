@@ -196,7 +196,11 @@ function partName({ descriptor }: BuildpackFolder): string {
 
 /** Node is cut in a file beside the digests: it is too large to be held in memory. */
 async function makeRuntime({ directory, lifecycle, run, architecture }: BuilderInputs): Promise<LayerSource> {
-  const libraries = await runtimeLibraries(run, architecture)
+  const lowest = imageLayers(run).slice(0, 1)
+  const libraries = await runtimeLibraries(
+    lowest.map((layer) => layer.open()),
+    architecture,
+  )
   const host = join(directory, `node-${randomBytes(6).toString('hex')}.tmp`)
   mkdirSync(hostBytes(directory), { recursive: true })
   return {

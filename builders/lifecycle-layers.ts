@@ -20,49 +20,89 @@ export interface LifecycleFiles {
   readonly others?: Readonly<Record<string, string>>
 }
 
+/** A file of this machine, a latin1 path. */
+interface HostFile {
+  readonly host: string
+  readonly size: number
+}
+
 const FOLDER = '/cnb/lifecycle'
 const OWNER = { uid: 0, gid: 0 }
 
-/** The phases that a builder has: links to the starter, which looks at the name it was called by. */
-const PHASES = ['analyzer', 'builder', 'creator', 'detector', 'exporter', 'rebaser', 'restorer']
+/** The phases that a lifecycle has: links to the starter, which looks at the name it was called by. */
+const PHASES = ['analyzer', 'builder', 'creator', 'detector', 'exporter', 'extender', 'rebaser', 'restorer']
 
 const SBOM_FORMATS = ['application/vnd.cyclonedx+json', 'application/spdx+json', 'application/vnd.syft+json']
 
 /** Node and the libraries it runs with: large, and changed only by a new Node or new packages. */
-export function runtimeLayer(
-  node: { readonly host: string; readonly size: number },
-  libraries: readonly RuntimeFile[],
-): LayerSource {
-  const files: readonly LayerEntry[] = [
-    ...libraries.map(({ name, bytes }) => program(name, bytes)),
-    program('node', node),
-  ]
-  return entriesLayer([...folders(), ...sorted(files)])
+export function runtimeLayer(node: HostFile, libraries: readonly RuntimeFile[]): LayerSource {
+  return entriesLayer([...folders(), ...sorted(runtimeEntries(FOLDER, node, libraries))])
 }
 
 /** The lifecycle itself: programs, the bundle, the descriptor (lifecycle-behaviour §5.1). */
 export function lifecycleLayer(files: LifecycleFiles, version: string): LayerSource {
-  const descriptor = writeLifecycleDescriptor({ version, sbomFormats: SBOM_FORMATS, apis: LIFECYCLE_APIS })
-  const entries: readonly LayerEntry[] = [
-    program('launcher', onDisk(files.launcher)),
-    program('lifecycle', onDisk(files.starter)),
-    text('lifecycle.cjs', onDisk(files.bundle)),
-    ...Object.entries(files.others ?? {}).map(([name, path]) => text(name, onDisk(path))),
+  return entriesLayer([
+    ...folders(),
+    ...sorted(lifecycleEntries(FOLDER, files)),
+    descriptorEntry('/cnb/lifecycle.toml', version),
+  ])
+}
+
+/**
+ * All of it in one tar, as a packaged lifecycle has it (cnb-spec DI-43): the descriptor, then one flat folder.
+ * @param top what the names begin with: `` in an archive, `/cnb/` in an image
+ */
+export function packagedEntries(
+  top: string,
+  files: LifecycleFiles,
+  runtime: { readonly node: HostFile; readonly libraries: readonly RuntimeFile[] },
+  version: string,
+): readonly LayerEntry[] {
+  const folder = `${top}lifecycle`
+  return [
+    descriptorEntry(`${top}lifecycle.toml`, version),
+    { type: 'directory', name: folder, mode: 0o755, ...OWNER },
+    ...sorted([
+      ...lifecycleEntries(folder, files),
+      ...runtimeEntries(folder, runtime.node, runtime.libraries),
+    ]),
+  ]
+}
+
+function runtimeEntries(
+  folder: string,
+  node: HostFile,
+  libraries: readonly RuntimeFile[],
+): readonly LayerEntry[] {
+  return [
+    ...libraries.map(({ name, bytes }) => file(`${folder}/${name}`, 0o755, bytes)),
+    file(`${folder}/node`, 0o755, node),
+  ]
+}
+
+function lifecycleEntries(folder: string, files: LifecycleFiles): readonly LayerEntry[] {
+  return [
+    file(`${folder}/launcher`, 0o755, onDisk(files.launcher)),
+    file(`${folder}/lifecycle`, 0o755, onDisk(files.starter)),
+    file(`${folder}/lifecycle.cjs`, 0o644, onDisk(files.bundle)),
+    ...Object.entries(files.others ?? {}).map(([name, path]) =>
+      file(`${folder}/${name}`, 0o644, onDisk(path)),
+    ),
     ...PHASES.map(
       (name): LayerEntry => ({
         type: 'symlink',
-        name: `${FOLDER}/${name}`,
+        name: `${folder}/${name}`,
         linkname: 'lifecycle',
         mode: 0o777,
         ...OWNER,
       }),
     ),
   ]
-  return entriesLayer([
-    ...folders(),
-    ...sorted(entries),
-    { type: 'file', name: '/cnb/lifecycle.toml', mode: 0o644, content: Buffer.from(descriptor), ...OWNER },
-  ])
+}
+
+function descriptorEntry(name: string, version: string): LayerEntry {
+  const text = writeLifecycleDescriptor({ version, sbomFormats: SBOM_FORMATS, apis: LIFECYCLE_APIS })
+  return file(name, 0o644, Buffer.from(text))
 }
 
 /** The files of a lifecycle, for its identity. */
@@ -88,17 +128,11 @@ function sorted(entries: readonly LayerEntry[]): readonly LayerEntry[] {
   return [...entries].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-type Content = Uint8Array | { readonly host: string; readonly size: number }
-
-function program(name: string, content: Content): LayerEntry {
-  return { type: 'file', name: `${FOLDER}/${name}`, mode: 0o755, content, ...OWNER }
+function file(name: string, mode: number, content: Uint8Array | HostFile): LayerEntry {
+  return { type: 'file', name, mode, content, ...OWNER }
 }
 
-function text(name: string, content: Content): LayerEntry {
-  return { type: 'file', name: `${FOLDER}/${name}`, mode: 0o644, content, ...OWNER }
-}
-
-function onDisk(host: string): { readonly host: string; readonly size: number } {
+function onDisk(host: string): HostFile {
   const stats = lstatSync(hostBytes(host), { throwIfNoEntry: false })
   if (stats?.isFile()) return { host, size: stats.size }
   const shown = hostBytes(host).toString('utf8')

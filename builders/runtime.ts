@@ -1,8 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { SlipwayError } from '../core/error.ts'
 import { hostBytes } from '../core/root.ts'
-import type { Image } from '../oci/image.ts'
-import { imageLayers } from '../oci/read-image.ts'
 import { readTar } from '../oci/tar/reader.ts'
 import type { Architecture } from './base/packages.ts'
 
@@ -20,6 +18,8 @@ const LIBRARY_FOLDERS: Readonly<Record<Architecture, string>> = {
   amd64: 'usr/lib/x86_64-linux-gnu',
   arm64: 'usr/lib/aarch64-linux-gnu',
 }
+/** Debian's packages that these files are in. */
+export const RUNTIME_PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6']
 const LIBRARIES = [
   'libc.so.6',
   'libdl.so.2',
@@ -53,39 +53,39 @@ export interface RuntimeFile {
 }
 
 /**
- * The loader and the libraries, out of the lowest layer of a run image (which is small, and has been verified).
+ * The loader and the libraries, out of tars that have been verified: the lowest layer of a run image, or the packages
+ * {@link RUNTIME_PACKAGES}.
  * @throws SlipwayError `BUILDERS_RUNTIME_MISSING`, `BUILDERS_PATCH_FAILED`
  */
 export async function runtimeLibraries(
-  image: Image,
+  tars: Iterable<AsyncIterable<Uint8Array>>,
   architecture: Architecture,
 ): Promise<readonly RuntimeFile[]> {
   const folder = LIBRARY_FOLDERS[architecture]
-  const found = await filesBelow(image, `${folder}/`)
+  const found: Found = new Map()
+  for (const tar of tars) await findBelow(tar, `${folder}/`, found)
   return [LOADERS[architecture], ...LIBRARIES].sort().map((name) => {
     const bytes = follow(found, name)
     if (bytes === undefined) {
-      throw new SlipwayError('BUILDERS_RUNTIME_MISSING', `the run image has no ${folder}/${name}`, {
+      throw new SlipwayError('BUILDERS_RUNTIME_MISSING', `there is no ${folder}/${name}`, {
         subject: name,
-        hint: 'libc6, libgcc-s1 and libstdc++6 must be among its packages',
+        hint: `${RUNTIME_PACKAGES.join(', ')} must be among the packages`,
       })
     }
     return { name, bytes: patched(name, bytes) }
   })
 }
 
-type Found = ReadonlyMap<string, Uint8Array | { readonly target: string }>
+type Found = Map<string, Uint8Array | { readonly target: string }>
 
 /** Only what may be wanted is kept: links, and files with the names of libraries or of their versions. */
-async function filesBelow(image: Image, prefix: string): Promise<Found> {
-  const layer = imageLayers(image)[0]
-  const found = new Map<string, Uint8Array | { readonly target: string }>()
-  if (layer === undefined) return found
+async function findBelow(tar: AsyncIterable<Uint8Array>, prefix: string, found: Found): Promise<void> {
   const wanted = /^(?:ld-linux|lib(?:c|dl|gcc_s|m|pthread|stdc\+\+)\.so)/
   let open: { readonly name: string; readonly parts: Uint8Array[] } | undefined
-  await readTar(layer.open(), {
+  await readTar(tar, {
     entry(entry) {
-      const name = entry.name.startsWith(prefix) ? entry.name.slice(prefix.length) : ''
+      const path = entry.name.replace(/^\.\//, '')
+      const name = path.startsWith(prefix) ? path.slice(prefix.length) : ''
       if (!wanted.test(name)) return
       if (entry.type === 'symlink') found.set(name, { target: entry.linkname })
       if (entry.type === 'file') open = { name, parts: [] }
@@ -96,7 +96,6 @@ async function filesBelow(image: Image, prefix: string): Promise<Found> {
       open = undefined
     },
   })
-  return found
 }
 
 function follow(found: Found, name: string): Uint8Array | undefined {

@@ -1,3 +1,4 @@
+import { monotonicNow } from './clock.ts'
 import type { OutputStream } from './runner.ts'
 
 /**
@@ -142,10 +143,10 @@ export type Listener = (event: Event) => void
 
 /** A stream of events: numbers what is emitted and hands it to every listener, in order, synchronously. */
 export function eventStream(...listeners: readonly Listener[]): Emit {
-  const start = performance.now()
+  const start = monotonicNow()
   let sequence = 0
   return (body) => {
-    const event: Event = { ...body, sequence: ++sequence, at: performance.now() - start }
+    const event: Event = { ...body, sequence: ++sequence, at: monotonicNow() - start }
     for (const listener of listeners) listener(event)
   }
 }
@@ -158,14 +159,14 @@ export async function task<T>(
   work: () => Promise<T>,
   detail?: (result: T) => string,
 ): Promise<T> {
-  const start = performance.now()
+  const start = monotonicNow()
   emit({ type: 'task-started', task: name, label })
   const result = await work()
   const text = detail?.(result)
   emit({
     type: 'task-finished',
     task: name,
-    milliseconds: performance.now() - start,
+    milliseconds: monotonicNow() - start,
     ...(text === undefined ? {} : { detail: text }),
   })
   return result

@@ -1,21 +1,23 @@
-import type { Command } from './commands/command.ts'
+import '../native/restore-environment.ts'
+import type { CommandProgram } from './commands/command.ts'
 
 /**
  * The lifecycle: one program under many names (cnb-spec C-1). It is the phase that it was called as (`/cnb/lifecycle/detector`,
- * a link) or that its first argument names (`lifecycle detect`). Only that phase's modules are loaded.
+ * a link) or that its first argument names (`lifecycle detect`). Only that phase's modules are loaded:
+ * each of the commands below is bundled into a file of its own (builders/package/bundle.mjs).
  */
 
-type Load = () => Promise<Command>
+type Load = () => Promise<{ readonly run: CommandProgram }>
 
 const COMMANDS: Readonly<Record<string, Load>> = {
-  analyzer: async () => (await import('./commands/analyzer.ts')).analyzer,
-  detector: async () => (await import('./commands/detector.ts')).detector,
-  restorer: async () => (await import('./commands/restorer.ts')).restorer,
-  builder: async () => (await import('./commands/builder.ts')).builder,
-  exporter: async () => (await import('./commands/exporter.ts')).exporter,
-  creator: async () => (await import('./commands/creator.ts')).creator,
-  extender: async () => (await import('./commands/extender.ts')).extender,
-  rebaser: async () => (await import('./commands/rebaser.ts')).rebaser,
+  analyzer: () => import('./commands/analyzer.ts'),
+  detector: () => import('./commands/detector.ts'),
+  restorer: () => import('./commands/restorer.ts'),
+  builder: () => import('./commands/builder.ts'),
+  exporter: () => import('./commands/exporter.ts'),
+  creator: () => import('./commands/creator.ts'),
+  extender: () => import('./commands/extender.ts'),
+  rebaser: () => import('./commands/rebaser.ts'),
 }
 
 const SUBCOMMANDS: Readonly<Record<string, string>> = {
@@ -41,10 +43,9 @@ async function main(): Promise<number> {
 }
 
 async function run(name: string, calledAs: string, args: readonly string[]): Promise<number> {
-  const { runCommand } = await import('./commands/command.ts')
   const command = await COMMANDS[name]?.()
   if (command === undefined) return unknown(name)
-  return runCommand(command, { calledAs, args, env: process.env, phaseHeadings: name === 'creator' })
+  return command.run({ calledAs, args, env: process.env, phaseHeadings: name === 'creator' })
 }
 
 /** V-13: only here without a Platform API. */
@@ -55,13 +56,8 @@ async function version(): Promise<number> {
 }
 
 async function unknown(subcommand: string | undefined): Promise<number> {
-  const { runCommand } = await import('./commands/command.ts')
-  const { unknownPhase } = await import('./commands/unknown-phase.ts')
-  return runCommand(unknownPhase(subcommand, Object.keys(SUBCOMMANDS)), {
-    calledAs: subcommand ?? 'lifecycle',
-    args: [],
-    env: process.env,
-  })
+  const { runUnknownPhase } = await import('./commands/unknown-phase.ts')
+  return runUnknownPhase(subcommand, Object.keys(SUBCOMMANDS), process.env)
 }
 
 /** The last component without an extension: `/cnb/lifecycle/detector` → `detector`. */

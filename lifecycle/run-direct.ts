@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, closeSync, constants, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -71,6 +71,8 @@ async function start(
 ): Promise<{ readonly child: ChildProcess; readonly pid: number }> {
   const program = nameOfFile(spec.program)
   const cwd = nameOfFile(spec.cwd)
+  // Loaded here, and without a turn of the event loop: a phase that starts no program does not pay for it.
+  const { spawn } = process.getBuiltinModule('node:child_process')
   // The buildpack API fixes the umask of its programs; a child gets it from its parent.
   const umask = process.umask(0o022)
   try {

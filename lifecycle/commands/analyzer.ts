@@ -4,7 +4,7 @@ import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import type { Run } from '../../spec/files/run.ts'
 import { analyze } from '../phases/analyze.ts'
 import { type Access, checkLayout, openAccess } from './access.ts'
-import type { Command, StepContext } from './command.ts'
+import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readRun, writeFile } from './files.ts'
 import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
@@ -29,6 +29,8 @@ export const analyzer: Command = {
     await runAnalyzer(context, image, run, access)
   },
 }
+
+export const run = commandProgram(analyzer)
 
 function analyzerFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

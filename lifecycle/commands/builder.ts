@@ -6,7 +6,7 @@ import type { Group } from '../../spec/files/group.ts'
 import { writeBuildMetadata } from '../../spec/files/metadata.ts'
 import { type Plan, parsePlan } from '../../spec/files/plan.ts'
 import { build } from '../phases/build.ts'
-import type { Command, StepContext } from './command.ts'
+import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readRequired, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
@@ -29,6 +29,8 @@ export const builder: Command = {
     await runBuilder(context, { group, plan, analyzed }, commandRunner(env))
   },
 }
+
+export const run = commandProgram(builder)
 
 function builderFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

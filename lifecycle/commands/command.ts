@@ -56,6 +56,13 @@ export interface Invocation {
 
 const COMMON_FLAGS: readonly FlagName[] = ['log-format', 'log-level', 'no-color', 'version']
 
+/** A command as a program: what main.ts starts, from a module that is bundled into a file of its own. */
+export type CommandProgram = (invocation: Invocation) => Promise<number>
+
+export function commandProgram(command: Command): CommandProgram {
+  return (invocation) => runCommand(command, invocation)
+}
+
 /** Runs a command from its arguments to its exit code (cnb-spec §2.0). */
 export async function runCommand(command: Command, invocation: Invocation): Promise<number> {
   const early = earlyLog(invocation.env)

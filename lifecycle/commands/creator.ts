@@ -11,7 +11,7 @@ import type { KeptLayers } from '../phases/restore.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { namesOf, oneImage, runAnalyzer, warnOfLaunchCache } from './analyzer.ts'
 import { runBuilder } from './builder.ts'
-import type { Command, StepContext } from './command.ts'
+import { type Command, commandProgram, type StepContext } from './command.ts'
 import { runDetector } from './detector.ts'
 import { runExporter } from './exporter.ts'
 import { Failure } from './failure.ts'
@@ -55,6 +55,8 @@ export const creator: Command = {
     })
   },
 }
+
+export const run = commandProgram(creator)
 
 /** The five phases, each with its files read and written. */
 export async function runCreator(

@@ -13,7 +13,7 @@ import { type Order, parseOrder } from '../../spec/files/order.ts'
 import { writePlan } from '../../spec/files/plan.ts'
 import { parseSystem } from '../../spec/files/system.ts'
 import { type Detected, detect } from '../phases/detect.ts'
-import type { Command, StepContext } from './command.ts'
+import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, actWithin, Failure, invalidArguments } from './failure.ts'
 import { readAnalyzed, readOptional, readRequired, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
@@ -37,6 +37,8 @@ export const detector: Command = {
     if (group.groupExtensions.length > 0) throw noGenerate()
   },
 }
+
+export const run = commandProgram(detector)
 
 function detectorFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

@@ -11,7 +11,7 @@ import { readLauncher } from '../phases/export/launcher.ts'
 import { type ExportContext, exportImage } from '../phases/export.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
-import type { Command, StepContext } from './command.ts'
+import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readOptional, readRequired, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
@@ -60,6 +60,8 @@ export const exporter: Command = {
     )
   },
 }
+
+export const run = commandProgram(exporter)
 
 function exporterFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

@@ -1,7 +1,7 @@
 import { SlipwayError } from '../../core/error.ts'
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
-import type { Command } from './command.ts'
+import { type Command, commandProgram } from './command.ts'
 import { Failure, invalidArguments } from './failure.ts'
 import { type FlagName, since } from './inputs.ts'
 
@@ -28,6 +28,8 @@ export const extender: Command = {
     )
   },
 }
+
+export const run = commandProgram(extender)
 
 function extenderFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

@@ -3,7 +3,7 @@ import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { writeReport } from '../../spec/files/report.ts'
 import { rebase } from '../phases/rebase.ts'
-import type { Command } from './command.ts'
+import { type Command, commandProgram } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { writeFile } from './files.ts'
 import { type FlagName, since } from './inputs.ts'
@@ -45,6 +45,8 @@ export const rebaser: Command = {
     await writeFile(root, inputs.reportPath, 'rebase report', writeReport(report), EXIT_CODES.rebase)
   },
 }
+
+export const run = commandProgram(rebaser)
 
 function rebaserFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

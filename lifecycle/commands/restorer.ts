@@ -6,7 +6,7 @@ import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
 import { type KeptLayers, type RestoreContext, restore } from '../phases/restore.ts'
 import { checkLayout, openAccess } from './access.ts'
-import type { Command, StepContext } from './command.ts'
+import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
 import { readGroup, readOptional, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
@@ -40,6 +40,8 @@ export const restorer: Command = {
     }
   },
 }
+
+export const run = commandProgram(restorer)
 
 function restorerFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

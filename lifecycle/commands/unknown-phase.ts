@@ -1,10 +1,20 @@
 import { SlipwayError } from '../../core/error.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
-import type { Command } from './command.ts'
+import { type Command, runCommand } from './command.ts'
 import { Failure } from './failure.ts'
+import type { Variables } from './inputs.ts'
+
+/** Says so and gives the exit code. */
+export function runUnknownPhase(
+  phase: string | undefined,
+  known: readonly string[],
+  env: Variables,
+): Promise<number> {
+  return runCommand(unknownPhase(phase, known), { calledAs: phase ?? 'lifecycle', args: [], env })
+}
 
 /** What `lifecycle` is where its first argument is none of the phases (cnb-spec C-1): a failure with exit code 3. */
-export function unknownPhase(phase: string | undefined, known: readonly string[]): Command {
+function unknownPhase(phase: string | undefined, known: readonly string[]): Command {
   return {
     name: 'lifecycle',
     flags: () => [],

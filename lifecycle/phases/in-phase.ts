@@ -1,14 +1,15 @@
+import { monotonicNow } from '../../core/clock.ts'
 import { type ContainerPath, containerPath } from '../../core/container-path.ts'
 import type { Emit, Phase } from '../../core/event.ts'
 
 /** Runs a phase between its started and finished events; the latter comes also where it fails. */
 export async function inPhase<T>(emit: Emit, phase: Phase, work: () => Promise<T>): Promise<T> {
-  const start = performance.now()
+  const start = monotonicNow()
   emit({ type: 'phase-started', phase })
   try {
     return await work()
   } finally {
-    emit({ type: 'phase-finished', phase, milliseconds: performance.now() - start })
+    emit({ type: 'phase-finished', phase, milliseconds: monotonicNow() - start })
   }
 }
 

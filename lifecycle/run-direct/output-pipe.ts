@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process'
 import { closeSync, constants, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs'
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 
 /**
@@ -23,6 +22,7 @@ export interface OutputPipe {
 export function openOutputPipe(path: string | undefined): OutputPipe | undefined {
   let directory: string | undefined
   try {
+    const { spawnSync } = process.getBuiltinModule('node:child_process')
     directory = mkdtempSync('/tmp/output.')
     const fifo = join(directory, 'pipe')
     const made = spawnSync('mkfifo', ['-m', '600', fifo], {
@@ -30,6 +30,7 @@ export function openOutputPipe(path: string | undefined): OutputPipe | undefined
       stdio: 'ignore',
     })
     if (made.status !== 0) return undefined
+    const { Socket } = process.getBuiltinModule('node:net')
     const readFd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
     const writeEnd = openSync(fifo, constants.O_WRONLY)
     const held = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)

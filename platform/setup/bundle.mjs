@@ -4,7 +4,7 @@
 //   slipway.mjs, chunk-*.mjs    the command
 //   keys/                      public keys of the Debian archive
 //   xz-worker.mjs              worker thread of sources/archive
-//   lifecycle/                 what stands flat in a builder's /cnb/lifecycle: lifecycle.cjs, undici.cjs, bills of materials
+//   lifecycle/                 what stands flat in a builder's /cnb/lifecycle (builders/package/bundle.mjs)
 //   buildpacks/<name>/         each buildpack as it stands in a builder image
 //   native/<arch>/             launcher, starter, sandbox helper
 //   program.json               version and the paths that are elsewhere
@@ -21,7 +21,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { billsOfMaterials } from './sbom.mjs'
+import { bundleLifecycle, bundleOptions, bundleProgram } from '../../builders/package/bundle.mjs'
 
 /** Everything a program is made of; `slipway` watches the same list. */
 export const SOURCE_FOLDERS = [
@@ -36,9 +36,6 @@ export const SOURCE_FOLDERS = [
   'platform',
 ]
 
-/** The C library in native/built: that of zig 0.17.0. */
-const MUSL = '1.2.5'
-
 const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' }
 
 /** @param {{clone: string, dependencies: string, folder: string}} options */
@@ -46,20 +43,7 @@ export async function bundle({ clone, dependencies, folder }) {
   const esbuild = createRequire(join(dependencies, 'package.json'))('esbuild')
   const version = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8')).version
 
-  const common = {
-    absWorkingDir: clone,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    // Comments with file names would tie the bytes to where the clone and the dependencies stand.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: 'none',
-    define: { SLIPWAY_VERSION: JSON.stringify(version) },
-    logLevel: 'error',
-    plugins: [fromDependencies(dependencies)],
-  }
-
+  const common = bundleOptions({ clone, dependencies, version })
   await esbuild.build({
     ...common,
     entryPoints: { slipway: 'platform/cli/main.ts', 'xz-worker': 'sources/archive/xz-worker.ts' },
@@ -72,18 +56,8 @@ export async function bundle({ clone, dependencies, folder }) {
     // Dependencies written for CommonJS call require for Node's own modules.
     banner: { js: "import{createRequire as $r}from'node:module';const require=$r(import.meta.url);" },
   })
-  // Programs that start for a moment load the HTTP client, two thirds of their code, only when they speak to a server.
-  const short = { ...common, format: 'cjs', outExtension: { '.js': '.cjs' } }
-  const apart = { ...short, plugins: [undiciApart(), ...common.plugins] }
-  const undici = { ...short, entryPoints: { undici: 'undici' } }
-
-  await esbuild.build({
-    ...apart,
-    entryPoints: { lifecycle: 'lifecycle/main.ts' },
-    outdir: join(folder, 'lifecycle'),
-  })
-  await esbuild.build({ ...undici, outdir: join(folder, 'lifecycle') })
-  writeBills(dependencies, version, join(folder, 'lifecycle'))
+  mkdirSync(join(folder, 'lifecycle'))
+  await bundleLifecycle({ clone, dependencies, version, folder: join(folder, 'lifecycle') })
 
   const architecture = ARCHITECTURES[process.arch]
   if (architecture === undefined)
@@ -92,12 +66,13 @@ export async function bundle({ clone, dependencies, folder }) {
   for (const name of buildpacks(clone)) {
     const source = join(clone, 'buildpacks', name)
     const target = join(folder, 'buildpacks', name)
-    await esbuild.build({
-      ...apart,
+    await bundleProgram({
+      clone,
+      dependencies,
+      version,
       entryPoints: { buildpack: join('buildpacks', name, 'buildpack.ts') },
-      outdir: target,
+      folder: target,
     })
-    await esbuild.build({ ...undici, outdir: target })
     copyFileSync(join(source, 'buildpack.toml'), join(target, 'buildpack.toml'))
     mkdirSync(join(target, 'bin'))
     for (const program of ['detect', 'build']) copyFileSync(starter, join(target, 'bin', program))
@@ -123,62 +98,6 @@ export async function bundle({ clone, dependencies, folder }) {
 function buildpacks(clone) {
   const folder = join(clone, 'buildpacks')
   return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'buildpack.toml')))
-}
-
-/** Leaves undici to a file of its own beside the bundle; it is loaded with the first request (core/http/client.ts). */
-function undiciApart() {
-  return {
-    name: 'undici-apart',
-    setup(build) {
-      build.onResolve({ filter: /^undici$/ }, () => ({ path: './undici.cjs', external: true }))
-    },
-  }
-}
-
-/** What the lifecycle and the launcher are made of, from the lock of what was installed. */
-function writeBills(dependencies, version, folder) {
-  const { packages } = JSON.parse(
-    readFileSync(join(dependencies, 'node_modules', '.package-lock.json'), 'utf8'),
-  )
-  const npm = (name) => {
-    const { version: installed, license } = packages[`node_modules/${name}`]
-    return { name, version: installed, license, purl: `pkg:npm/${name}@${installed}` }
-  }
-  const node = packages[`node_modules/node-linux-${process.arch}`].version
-  const bills = {
-    ...billsOfMaterials('lifecycle', version, [
-      { name: 'node', version: node, license: 'MIT', purl: `pkg:generic/node@${node}` },
-      ...['semver', 'smol-toml', 'undici'].map(npm),
-    ]),
-    // musl comes with the compiler that native/requirements.txt pins.
-    ...billsOfMaterials('launcher', version, [
-      { name: 'musl', version: MUSL, license: 'MIT', purl: `pkg:generic/musl@${MUSL}` },
-    ]),
-  }
-  for (const [file, text] of Object.entries(bills)) writeFileSync(join(folder, file), text)
-}
-
-/** Packages come from the program's own dependencies, never from a developer's node_modules beside the sources. */
-function fromDependencies(dependencies) {
-  return {
-    name: 'from-dependencies',
-    setup(build) {
-      build.onResolve({ filter: /^[^./]/ }, (args) => {
-        if (
-          args.pluginData === 'resolved' ||
-          args.importer.startsWith(dependencies) ||
-          args.path.startsWith('node:')
-        )
-          return undefined
-        return build.resolve(args.path, {
-          kind: args.kind,
-          importer: args.importer,
-          resolveDir: dependencies,
-          pluginData: 'resolved',
-        })
-      })
-    },
-  }
 }
 
 function link(from, to) {

@@ -36,6 +36,11 @@ export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
   },
   { command: 'npm run native:build', runBy: 'native/build.integration.test.ts', as: 'build.mjs' },
   {
+    command: 'npm run lifecycle:package',
+    runBy: 'builders/package/start.integration.test.ts',
+    as: "['run', 'lifecycle:package', '--', dist]",
+  },
+  {
     command: 'npm run bench',
     notRun: 'it measures for minutes; bench/first-minutes.test.ts runs its parts once',
   },

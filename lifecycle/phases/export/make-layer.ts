@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../../core/clock.ts'
 import { SlipwayError } from '../../../core/error.ts'
 import type { LayerOutcome } from '../../../core/event.ts'
 import { copyBlob } from '../../../oci/copy.ts'
@@ -47,12 +48,12 @@ export function layersByDiffId(image: Image | undefined): ReadonlyMap<Digest, Im
  * was last read is not read at all.
  */
 export async function makeLayer(plan: LayerPlan, stores: LayerStores): Promise<MadeLayer> {
-  const start = performance.now()
+  const start = monotonicNow()
   const made =
     plan.source === undefined
       ? await takeUntouched(plan, stores)
       : await makeRecalled(plan, plan.source, stores)
-  return { plan, ...made, milliseconds: performance.now() - start }
+  return { plan, ...made, milliseconds: monotonicNow() - start }
 }
 
 type Made = Omit<MadeLayer, 'plan' | 'milliseconds'>

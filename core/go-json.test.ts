@@ -13,7 +13,7 @@ test('structs keep their order, maps are sorted by bytes, absent fields go', () 
 
 test('strings are escaped as Go does', () => {
   expect(goJson('<a> & \u2028\u2029 \b\f\n\r\t\x01\x7f "\\" é \ud800')).toBe(
-    String.raw`"\u003ca\u003e \u0026 \u2028\u2029 \b\f\n\r\t\u0001` + '\x7f' + String.raw` \"\\\" é \ufffd"`,
+    '"\\u003ca\\u003e \\u0026 \\u2028\\u2029 \\b\\f\\n\\r\\t\\u0001\x7f \\"\\\\\\" é \\ufffd"',
   )
 })
 

@@ -215,6 +215,17 @@ export const DETECTION: readonly Check[] = [
     },
   },
   {
+    id: 'DT-3',
+    title: 'each bin/detect has a plan of its own, also where there are more of them than run at a time',
+    async run({ buildpack, order, detect, place, expect }) {
+      const ids = Array.from({ length: 20 }, (_, index) => `a/b${index}`)
+      for (const id of ids) buildpack(id, { detect: 'echo "$2" >>plans' })
+      order(ids)
+      expect((await detect()).code).toBe(0)
+      expect(new Set(place.read('app/plans').trim().split('\n')).size).toBe(ids.length)
+    },
+  },
+  {
     id: 'DT-4',
     title: 'status 0 passes, 100 fails, any other is an error',
     buildpackApis: BUILDPACK_APIS,

@@ -60,7 +60,7 @@ export const PLAN: readonly Check[] = [
     title: 'who drops out may leave others unmet, until nothing changes',
     async run(context) {
       const { expect } = context
-      expect(await resolve(context, { 'a?': '+x', 'b?': '-x +y', d: '' })).toBe('d')
+      expect(await resolve(context, { 'a?': '+x', 'b?': '-x +y', 'c?': '-y -gone', d: '' })).toBe('d')
       expect(await resolve(context, { 'a?': '-gone +x', b: '-x' })).toBe(20)
     },
   },

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createHttpClient } from '../../core/http/index.ts'
+import { testLifecycle } from '../../lifecycle/commands/testing/lifecycle.ts'
+import { createRegistry } from '../../oci/registry/index.ts'
+import { startTestRegistry } from '../../oci/registry/testing/server.ts'
+import { contextOf, type Shared } from './context.ts'
+import { conformanceDocument } from './document.ts'
+import { SECTIONS } from './ids.ts'
+import { endsOf, isCheck, PASSWORD, USER, variantsOf } from './row.ts'
+import { TABLE } from './table.ts'
+
+let shared: Shared
+beforeAll(async () => {
+  const http = createHttpClient({})
+  shared = {
+    lifecycle: await testLifecycle(),
+    server: await startTestRegistry(),
+    guarded: await startTestRegistry({ auth: { kind: 'basic', users: { [USER]: PASSWORD } } }),
+    registry: createRegistry({ http, credentials: async () => undefined }),
+    http,
+  }
+})
+afterAll(async () => {
+  await shared.http.close()
+  await shared.server.close()
+  await shared.guarded.close()
+  shared.lifecycle[Symbol.dispose]()
+})
+
+describe('the table', () => {
+  test('says something of every requirement, and of nothing else', () => {
+    const ids = SECTIONS.flatMap((section) => section.ids)
+    expect([...new Set(TABLE.map(({ id }) => id))].sort()).toEqual([...ids].sort())
+  })
+
+  test('is what docs/conformance.md shows (npm run conformance:write)', () => {
+    const written = readFileSync(new URL('../../docs/conformance.md', import.meta.url), 'utf8')
+    expect(written).toBe(conformanceDocument(TABLE))
+  })
+})
+
+/** `CONFORMANCE=every` takes minutes: each version that a check applies to. Else the oldest and the newest. */
+const isEveryVersion = process.env.CONFORMANCE === 'every'
+
+const runs = TABLE.filter(isCheck).flatMap((check) =>
+  (isEveryVersion ? variantsOf : endsOf)(check).map((variant) => ({
+    name: `${check.id} ${check.title} (P ${variant.platformApi}, B ${variant.buildpackApi})`,
+    check,
+    variant,
+  })),
+)
+
+describe.concurrent('conformance', () => {
+  for (const { name, check, variant } of runs) {
+    test(name, async ({ expect: own }) => check.run(contextOf(shared, variant, own)), 60_000)
+  }
+})

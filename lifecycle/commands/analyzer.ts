@@ -8,6 +8,7 @@ import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readRun, writeFile } from './files.ts'
 import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
+import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges } from './privileges.ts'
 import { refuseDaemon } from './unsupported.ts'
 
@@ -18,6 +19,7 @@ export const analyzer: Command = {
   run: async (context) => {
     const { inputs, positionals, root, say } = context
     const image = oneImage(positionals)
+    await requireOneRegistry([image, ...inputs.tags], inputs)
     const run = await readRun(root, inputs, context.platformApi, say)
     warnOfLaunchCache(context)
     refuseDaemon('analyze', inputs)

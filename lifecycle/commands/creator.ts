@@ -17,6 +17,7 @@ import { runExporter } from './exporter.ts'
 import { Failure } from './failure.ts'
 import { readRun } from './files.ts'
 import { type FlagName, since } from './inputs.ts'
+import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges, userVariables } from './privileges.ts'
 import { openCache, runRestorer, warnOfNoCache } from './restorer.ts'
 import { commandRunner } from './runner.ts'
@@ -29,6 +30,7 @@ export const creator: Command = {
   run: async (context) => {
     const { inputs, env, positionals, root, say, platformApi } = context
     const image = oneImage(positionals)
+    await requireOneRegistry([image, ...inputs.tags], inputs)
     const run = await readRun(root, inputs, platformApi, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)

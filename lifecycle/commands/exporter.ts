@@ -15,6 +15,7 @@ import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readOptional, readRequired, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
+import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
 import { refuseDaemon } from './unsupported.ts'
@@ -31,6 +32,7 @@ export const exporter: Command = {
     if (inputs.runImage !== (env[ENV.runImage] ?? ''))
       throw invalidArguments('-run-image is unsupported', 'resolve inputs')
     if (inputs.deprecatedRunImage !== '') throw invalidArguments('-image is unsupported', 'resolve inputs')
+    await requireOneRegistry(positionals, inputs)
     const analyzed = await readAnalyzed(root, inputs.analyzedPath, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)

@@ -27,11 +27,6 @@ export const GAPS: readonly Gap[] = [
     'an SBOM restored by the analyzer from the previous image alone; LR-6 covers it with the restorer',
     'A-6',
   ),
-  ...gap(
-    'open',
-    'tags in another registry: the reference says so with 3, we go on to its access check',
-    'A-1',
-  ),
   ...gap('none', 'refers to §3, whose requirements have rows of their own', 'D-3'),
   ...gap('none', 'refers to §5, whose requirements have rows of their own', 'E-3'),
   ...gap('later', EXTENDER, 'R-3', 'R-4', 'R-5', 'X-0', 'IX-40', 'IX-41', 'IX-42'),

@@ -10,8 +10,13 @@ const auth = ({ guarded }: Context) => ({ CNB_REGISTRY_AUTH: JSON.stringify({ [g
 export const REGISTRY: readonly Check[] = [
   {
     id: 'A-1',
-    title: 'analyzer: one image, a valid reference; else 3',
-    async run({ analyze, expect }) {
+    title: 'analyzer: one image, a valid reference, all tags in one registry; else 3',
+    async run({ analyze, images, guarded, expect }) {
+      const elsewhere = await analyze(['-tag', `${guarded.host}/app`, `${images}/app`])
+      expect([elsewhere.code, elsewhere.stdout]).toEqual([
+        3,
+        expect.stringContaining('writing to multiple registries is unsupported'),
+      ])
       for (const args of [[], ['a', 'b'], ['not a reference']]) {
         expect([args, (await analyze(args)).code]).toEqual([args, 3])
       }
@@ -109,7 +114,11 @@ export const REGISTRY: readonly Check[] = [
       const none = await context.export([])
       expect(none.stdout).toContain('failed to parse arguments: at least one image argument is required')
       expect(none.code).toBe(3)
-      expect((await context.export([`${images}/a`, `${guarded.host}/b`])).code).toBe(3)
+      const elsewhere = await context.export([`${images}/app`, `${guarded.host}/app`])
+      expect([elsewhere.code, elsewhere.stdout]).toEqual([
+        3,
+        expect.stringContaining('writing to multiple registries is unsupported'),
+      ])
       expect((await context.export([`${images}/a b`])).code).toBe(3)
     },
   },

@@ -132,6 +132,14 @@ test('JSON lines tell the same build to programs', async () => {
   expect(events.filter(({ type }) => type === 'image-saved')).toMatchObject([{ digest }])
 })
 
+test('the builder takes newer packages when asked to, and stays the same where there are none', async () => {
+  const { code, stdout } = await slipway(['build', 'hello', ...example, '--refresh-builder'])
+  expect(code).toBe(0)
+  expect(stdout).toContain('Reading the package index of Debian 13')
+  expect(stdout).not.toContain('Downloading packages')
+  expect(stdout).toContain(`hello@${digest}`)
+})
+
 describe('the image', () => {
   test('is valid, and every layer is what its digests say', async () => {
     const image = await stored('hello')

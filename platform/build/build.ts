@@ -30,7 +30,7 @@ export interface BuildResult {
  * @throws SlipwayError with the failing phase's exit code.
  */
 export async function buildImage(request: BuildRequest, session: Session, emit: Emit): Promise<BuildResult> {
-  const builder = await openBuilder(session, emit)
+  const builder = await openBuilder(session, emit, request.refreshBuilder)
   const images = await imageAccess(request, session, builder, emit)
   const { env, directories, settings, program } = session
   const given = await buildSettings(request, { env, home: env.HOME })

@@ -33,10 +33,10 @@ const HTTP_SETTINGS = {
 
 /**
  * The default builder, assembled where it is not there yet and unpacked once. Where nothing changed this reads a few
- * small files and asks nobody.
+ * small files and asks nobody; with `refresh` the index is asked, and newer packages make new images.
  * @throws SlipwayError `SOURCE_…` where Debian's packages cannot be had, `BUILDER_INVALID`
  */
-export async function openBuilder(session: Session, emit: Emit): Promise<Builder> {
+export async function openBuilder(session: Session, emit: Emit, refresh = false): Promise<Builder> {
   const { program, store, settings, directories } = session
   const names = {
     ...defaultNames('trixie'),
@@ -49,6 +49,7 @@ export async function openBuilder(session: Session, emit: Emit): Promise<Builder
     lifecycle: lifecycleFiles(program),
     buildpacks: Object.values(program.buildpacks),
     version: program.version,
+    refresh,
     names,
     debian: () => debianSettings(session),
     emit,

@@ -16,6 +16,8 @@ export interface BuildRequest {
   /** Process that starts when none is named; the buildpacks decide where absent. */
   readonly defaultProcess?: string
   readonly previousImage?: Reference
+  /** Ask Debian's index whether there are newer packages for the default builder first. */
+  readonly refreshBuilder: boolean
   /** Forget this image's cache first. */
   readonly clearCache: boolean
   /** Read every layer again, also one that nobody touched since the last build. */

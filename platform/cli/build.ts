@@ -22,6 +22,7 @@ interface Options extends Render {
   readonly defaultProcess?: string
   readonly previousImage?: string
   readonly clearCache: boolean
+  readonly refreshBuilder: boolean
   readonly verify: boolean
   readonly hostConfig: boolean
   readonly hostCredentials: boolean
@@ -47,6 +48,7 @@ export function buildCommand(program: Program): Command {
     .option('--env-file <file>', 'file with a variable a line', collectWhole, [])
     .option('-D, --default-process <type>', 'process that starts when none is named')
     .option('--previous-image <image>', 'image to take unchanged layers from (default: the image itself)')
+    .option('--refresh-builder', 'take newer Debian packages into the default builder first', false)
     .option('--clear-cache', "forget this image's cache first", false)
     .option('--verify', 'read every layer again, also one that did not change', false)
     .option(
@@ -118,6 +120,7 @@ function buildRequest(image: string, options: Options): BuildRequest {
     publish: options.publish,
     env: buildEnvironment(files, options.env, process.env),
     clearCache: options.clearCache,
+    refreshBuilder: options.refreshBuilder,
     verify: options.verify,
     hostConfig: !options.hostConfig ? 'off' : options.hostCredentials ? 'credentials' : 'settings',
     network: options.network,

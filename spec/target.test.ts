@@ -97,6 +97,9 @@ test('the target of an image', () => {
     distro: { name: 'ubuntu', version: '' },
   })
   expect(targetOfImage({ os: 'linux', architecture: 'amd64' })).toEqual({ os: 'linux', arch: 'amd64' })
+  expect(
+    targetOfImage({ os: 'linux', architecture: 'arm64', variant: '', config: { Labels: null } }),
+  ).toEqual({ os: 'linux', arch: 'arm64' })
 })
 
 test('what the run image leaves open the build image says', () => {

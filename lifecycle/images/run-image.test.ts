@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ImageConfig } from '../../oci/image.ts'
-import { names, runImageMirrors, targetOf } from './run-image.ts'
+import { names, runImageMirrors } from './run-image.ts'
 
 const FIRST = { image: 'one/run', mirrors: ['mirror.example/run:1'] }
 const SECOND = { image: 'two/run:noble', mirrors: [] }
@@ -28,26 +27,5 @@ describe('the mirrors recorded for a run image (cnb-spec RR-3)', () => {
   it('compares what is no name as text', () => {
     expect(names({ image: 'NOT A NAME', mirrors: [] }, 'NOT A NAME')).toBe(true)
     expect(names({ image: '', mirrors: [] }, '')).toBe(false)
-  })
-})
-
-describe('the target of a base image', () => {
-  const config = (more: object, labels?: Record<string, string>): ImageConfig =>
-    ({
-      os: 'linux',
-      architecture: 'arm64',
-      rootfs: { type: 'layers', diff_ids: [] },
-      config: { Labels: labels ?? null },
-      ...more,
-    }) as ImageConfig
-
-  it('comes from the configuration and its labels', () => {
-    expect(targetOf(config({ variant: 'v8' }, { 'io.buildpacks.base.distro.version': '13' }))).toEqual({
-      os: 'linux',
-      arch: 'arm64',
-      archVariant: 'v8',
-      distro: { name: '', version: '13' },
-    })
-    expect(targetOf(config({ variant: '' }))).toEqual({ os: 'linux', arch: 'arm64' })
   })
 })

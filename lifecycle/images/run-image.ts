@@ -1,11 +1,8 @@
 import { errorChain, SlipwayError } from '../../core/error.ts'
-import type { ImageConfig, Platform } from '../../oci/image.ts'
+import type { Platform } from '../../oci/image.ts'
 import { parseReference, type Reference, referenceName, sameRegistry } from '../../oci/reference.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { NO_RUN_IMAGE, type Run, type RunImageMirrors } from '../../spec/files/run.ts'
-import { optional } from '../../spec/files/source.ts'
-import type { TargetMetadata } from '../../spec/files/target.ts'
-import { LABELS } from '../../spec/labels/names.ts'
 import type { ImageAccess } from '../context.ts'
 import { type FoundImage, findImage } from './find.ts'
 
@@ -98,20 +95,4 @@ function normal(name: string): string {
   const [tagged = ''] = name.split('@')
   const reference = readReference(tagged)
   return reference === undefined ? name : referenceName(reference)
-}
-
-/** What a base image says of itself (cnb-spec §2.11): its platform, and the labels of its distribution. */
-export function targetOf(config: ImageConfig): TargetMetadata {
-  const labels = config.config?.Labels ?? {}
-  const name = labels[LABELS.baseDistroName]
-  const version = labels[LABELS.baseDistroVersion]
-  return {
-    ...optional('id', labels[LABELS.baseId]),
-    os: config.os,
-    arch: config.architecture,
-    ...optional('archVariant', config.variant === '' ? undefined : config.variant),
-    ...(name === undefined && version === undefined
-      ? {}
-      : { distro: { name: name ?? '', version: version ?? '' } }),
-  }
 }

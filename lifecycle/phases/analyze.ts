@@ -9,10 +9,11 @@ import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Analyzed, AnalyzedRunImage } from '../../spec/files/analyzed.ts'
 import { NO_RUN_IMAGE, type Run } from '../../spec/files/run.ts'
 import { EMPTY_LIFECYCLE_METADATA } from '../../spec/labels/lifecycle-metadata.ts'
+import { targetOfImage } from '../../spec/target.ts'
 import { type ImageAccess, inFamily, type PhaseContext, REFERENCE_NAMES } from '../context.ts'
 import { findImage } from '../images/find.ts'
 import { type PreviousImage, readPreviousImage } from '../images/previous-image.ts'
-import { type ChosenRunImage, chooseRunImage, targetOf } from '../images/run-image.ts'
+import { type ChosenRunImage, chooseRunImage } from '../images/run-image.ts'
 import { together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
 
@@ -150,7 +151,7 @@ function describeRunImage({ name, found }: ChosenRunImage, context: AnalyzeConte
   const reference = found === undefined ? '' : found.digestName
   if (!isAtLeast(context.platformApi, '0.12')) return { reference, extend: false }
   if (found === undefined) return { reference, image: name, extend: false }
-  const target = targetOf(found.image.config)
+  const target = targetOfImage(found.image.config)
   if (target.os === '') {
     throw new SlipwayError('ANALYZE_RUN_IMAGE_INVALID', 'failed to find OS in run image config', {
       subject: name,

@@ -10,10 +10,11 @@ import type { Run } from '../../spec/files/run.ts'
 import { writeStore } from '../../spec/files/store.ts'
 import { EMPTY_LIFECYCLE_METADATA, layersOf } from '../../spec/labels/lifecycle-metadata.ts'
 import { escapeId } from '../../spec/names.ts'
+import { targetOfImage } from '../../spec/target.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
 import { findImage } from '../images/find.ts'
-import { names, targetOf } from '../images/run-image.ts'
+import { names } from '../images/run-image.ts'
 import { inPhase } from './in-phase.ts'
 import { restoreLayers } from './restore-layers.ts'
 import { restoreSboms } from './restore-sbom.ts'
@@ -108,7 +109,7 @@ async function completeAnalyzed(
     const found = await findImage(images, runImage.reference === '' ? image : runImage.reference, platform)
     if (found === undefined) throw new SlipwayError('RESTORE_RUN_IMAGE_MISSING', `there is no ${image}`)
     if (!lacksTarget) return analyzed
-    const target = targetOf(found.image.config)
+    const target = targetOfImage(found.image.config)
     return { ...analyzed, runImage: { ...runImage, reference: found.digestName, target } }
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error

@@ -14,6 +14,8 @@ export interface Check {
   readonly platformApis?: readonly string[]
   /** Versions of the Buildpack API that it is run for, each with the newest platform; only the newest where absent. */
   readonly buildpackApis?: readonly string[]
+  /** Only root can see it: skipped, by name, for anybody else. */
+  readonly needsRoot?: true
   run(context: Context): Promise<void>
 }
 

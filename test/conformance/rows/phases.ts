@@ -128,8 +128,8 @@ export const PHASES: readonly Check[] = [
   {
     id: 'C-9',
     title: 'detector and builder refuse to run as root',
+    needsRoot: true,
     async run({ run, expect }) {
-      if (process.getuid?.() !== 0) return
       for (const [phase, action] of [
         ['detector', 'detect'],
         ['builder', 'build'],

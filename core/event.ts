@@ -1,4 +1,5 @@
 import { monotonicNow } from './clock.ts'
+import type { ErrorClass } from './error.ts'
 import type { OutputStream } from './runner.ts'
 
 /**
@@ -25,7 +26,13 @@ export type DetectVerdict = 'pass' | 'fail' | 'error' | 'skip'
 
 export type EventBody =
   | { readonly type: 'phase-started'; readonly phase: Phase }
-  | { readonly type: 'phase-finished'; readonly phase: Phase; readonly milliseconds: number }
+  | {
+      readonly type: 'phase-finished'
+      readonly phase: Phase
+      readonly milliseconds: number
+      /** Where the phase did not come to its end. */
+      readonly failed?: { readonly code: string; readonly class: ErrorClass }
+    }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'info'; readonly message: string }
   | { readonly type: 'debug'; readonly message: string }
@@ -33,6 +40,13 @@ export type EventBody =
   | { readonly type: 'previous-image'; readonly reference: string; readonly found: boolean }
   | { readonly type: 'previous-image-corrupt'; readonly reference: string }
   /* detect */
+  /** A bin/detect has ended; they run side by side, and what they printed follows in order as `detect-output`. */
+  | {
+      readonly type: 'detect-finished'
+      readonly buildpack: BuildpackRef
+      readonly verdict: 'pass' | 'fail' | 'error'
+      readonly milliseconds: number
+    }
   | {
       readonly type: 'detect-output'
       readonly buildpack: BuildpackRef
@@ -83,7 +97,13 @@ export type EventBody =
       readonly chunk: Uint8Array
       readonly stream: OutputStream
     }
-  | { readonly type: 'buildpack-finished'; readonly buildpack: BuildpackRef; readonly milliseconds: number }
+  | {
+      readonly type: 'buildpack-finished'
+      readonly buildpack: BuildpackRef
+      readonly milliseconds: number
+      /** Why it failed, where it did: `exit status 1`. */
+      readonly reason?: string
+    }
   /* export */
   | { readonly type: 'export-started'; readonly previousImage?: string }
   | {

@@ -3,6 +3,7 @@
 //   lifecycle.cjs      looks at the name it was called by, and loads one of
 //   <command>.cjs      each command with all it needs: what a phase does not run is not parsed (docs/decisions/016)
 //   undici.cjs         the HTTP client, loaded with the first request
+//   telemetry.cjs      tracing, loaded where a collector is named
 //   *.sbom.*.json      bills of materials of the lifecycle and of the launcher
 //
 // Plain JavaScript on any Node: the program that a clone installs is bundled with it (platform/setup), and so is the
@@ -68,7 +69,8 @@ export async function bundleLifecycle({ clone, dependencies, version, folder, li
   const entryPoints = Object.fromEntries(
     [...commands].sort().map((name) => [name, `lifecycle/commands/${name}.ts`]),
   )
-  await bundleProgram({ ...common, entryPoints })
+  await bundleProgram({ ...common, entryPoints, plugins: [telemetryApart()] })
+  await bundleProgram({ ...common, entryPoints: { telemetry: 'lifecycle/telemetry/telemetry.ts' } })
   const bills = lifecycleBills(dependencies, version, libraries)
   for (const [file, text] of Object.entries(bills)) writeFileSync(join(folder, file), text)
 }
@@ -84,6 +86,18 @@ function commandsApart(found) {
         found.add(name)
         return { path: `./${name}.cjs`, external: true }
       })
+    },
+  }
+}
+
+/** Leaves what few ask for, and what loads the HTTP client, out of the commands that need none. */
+function telemetryApart() {
+  return {
+    name: 'telemetry-apart',
+    setup(build) {
+      build.onResolve({ filter: /\/telemetry\/telemetry\.ts$/ }, ({ kind }) =>
+        kind === 'dynamic-import' ? { path: './telemetry.cjs', external: true } : undefined,
+      )
     },
   }
 }

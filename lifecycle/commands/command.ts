@@ -4,6 +4,8 @@ import { type ApiVersion, negotiatePlatformApi } from '../../spec/api-version.ts
 import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Say } from '../log/reference-log.ts'
+import { isTraced } from '../telemetry/is-traced.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import { act } from './failure.ts'
 import { parseFlags, usageText } from './flags.ts'
 import {
@@ -118,7 +120,12 @@ async function runParsed(
   parsed: Parsed & { readonly platformApi: ApiVersion; readonly env: Variables },
   { calledAs, phaseHeadings = false }: Invocation,
 ): Promise<number> {
-  const log = commandLog(parsed.inputs, phaseHeadings)
+  const telemetry = await traced(command, parsed)
+  const log = commandLog(
+    parsed.inputs,
+    phaseHeadings,
+    ...(telemetry === undefined ? [] : [telemetry.listener]),
+  )
   try {
     for (const argument of parsed.positionals) {
       if (argument.startsWith('-')) log.say('warn', flagLike(argument))
@@ -131,7 +138,25 @@ async function runParsed(
     return EXIT_CODES.success
   } catch (error) {
     return log.fail(error)
+  } finally {
+    for (const warning of (await telemetry?.finish()) ?? []) log.say('warn', warning)
   }
+}
+
+/** Tracing, where the environment asks for it; nobody else pays for loading it. */
+async function traced(
+  command: Command,
+  { inputs, platformApi, env }: Parsed & { readonly platformApi: ApiVersion; readonly env: Variables },
+): Promise<Telemetry | undefined> {
+  if (!isTraced(env)) return undefined
+  const { startTelemetry } = await import('../telemetry/telemetry.ts')
+  const hasLayers = command.flags(platformApi).includes('layers')
+  return startTelemetry({
+    service: 'lifecycle',
+    version: VERSION,
+    env,
+    ...(hasLayers && { layers: inputs.layersDir }),
+  })
 }
 
 function flagLike(argument: string): string {

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { errorChain, SlipwayError, systemCode } from '../../core/error.ts'
-import { type Emit, eventStream } from '../../core/event.ts'
+import { type Emit, eventStream, type Listener } from '../../core/event.ts'
 import { jsonErrorLine, jsonEventLine, jsonMessageLine } from '../log/json-lines.ts'
 import { isLogged, type LogLevel, parseLogLevel } from '../log/level.ts'
 import { referenceLog, type Say } from '../log/reference-log.ts'
@@ -15,14 +15,21 @@ export interface CommandLog {
   fail(error: unknown): number
 }
 
-/** @throws Failure for a log level or format that there is not (exit 1) */
-export function commandLog(inputs: Inputs, phaseHeadings: boolean): CommandLog {
+/**
+ * @param listeners what else hears of the events
+ * @throws Failure for a log level or format that there is not (exit 1)
+ */
+export function commandLog(
+  inputs: Inputs,
+  phaseHeadings: boolean,
+  ...listeners: readonly Listener[]
+): CommandLog {
   const level = levelOf(inputs.logLevel)
   switch (inputs.logFormat) {
     case 'text':
-      return textLog(level, !inputs.noColor, phaseHeadings)
+      return textLog(level, !inputs.noColor, phaseHeadings, listeners)
     case 'json':
-      return jsonLog(level)
+      return jsonLog(level, listeners)
     default:
       throw new Failure(
         'parse log format',
@@ -46,11 +53,16 @@ function levelOf(text: string): LogLevel {
   }
 }
 
-function textLog(level: LogLevel, color: boolean, phaseHeadings: boolean): CommandLog {
+function textLog(
+  level: LogLevel,
+  color: boolean,
+  phaseHeadings: boolean,
+  listeners: readonly Listener[],
+): CommandLog {
   const epoch = Date.now()
   const { listen, say } = referenceLog({ level, color, phaseHeadings, epoch, write: writeAll })
   return {
-    emit: eventStream(listen),
+    emit: eventStream(listen, ...listeners),
     say,
     fail: (error) => {
       const failure = asFailure(error)
@@ -61,15 +73,18 @@ function textLog(level: LogLevel, color: boolean, phaseHeadings: boolean): Comma
   }
 }
 
-function jsonLog(level: LogLevel): CommandLog {
+function jsonLog(level: LogLevel, listeners: readonly Listener[]): CommandLog {
   const epoch = Date.now()
   const put = (line: string) => writeAll(Buffer.from(line))
   return {
-    emit: eventStream((event) => {
-      const isQuiet =
-        event.type === 'debug' || event.type === 'task-progress' || event.type === 'bytes-uploaded'
-      if (!isQuiet || isLogged('debug', level)) put(jsonEventLine(event, epoch))
-    }),
+    emit: eventStream(
+      (event) => {
+        const isQuiet =
+          event.type === 'debug' || event.type === 'task-progress' || event.type === 'bytes-uploaded'
+        if (!isQuiet || isLogged('debug', level)) put(jsonEventLine(event, epoch))
+      },
+      ...listeners,
+    ),
     say: (of, text) => {
       if (isLogged(of, level)) put(jsonMessageLine(of, text, Date.now()))
     },

@@ -39,6 +39,7 @@ export function referenceLines(event: Event, style: ReferenceStyle): readonly Lo
       return event.found ? [] : [line('info', `Image with name "${event.reference}" not found`)]
     case 'previous-image-corrupt':
       return [line('info', `Ignoring image "${event.reference}" because it was corrupt`)]
+    case 'detect-finished':
     case 'detect-output':
     case 'detect-group':
     case 'detect-skipped':
@@ -115,6 +116,8 @@ type DetectEvent = Extract<Event, { readonly type: `detect-${string}` | 'group-s
 
 function detectLines(event: DetectEvent): readonly LogEntry[] {
   switch (event.type) {
+    case 'detect-finished':
+      return []
     case 'detect-output':
       return outputLines(event)
     case 'detect-group':

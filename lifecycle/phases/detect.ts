@@ -102,6 +102,7 @@ async function firstGroup(
       execEnv: inputs.execEnv,
       ...(inputs.timeout === undefined ? {} : { timeout: inputs.timeout }),
     },
+    emit,
     concurrency: inputs.concurrency ?? availableParallelism(),
     ...(isAtLeast(platformApi, '0.12') && { target: variables.target }),
   })

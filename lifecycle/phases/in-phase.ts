@@ -1,16 +1,32 @@
 import { monotonicNow } from '../../core/clock.ts'
 import { type ContainerPath, containerPath } from '../../core/container-path.ts'
+import { type ErrorClass, SlipwayError } from '../../core/error.ts'
 import type { Emit, Phase } from '../../core/event.ts'
 
 /** Runs a phase between its started and finished events; the latter comes also where it fails. */
 export async function inPhase<T>(emit: Emit, phase: Phase, work: () => Promise<T>): Promise<T> {
   const start = monotonicNow()
   emit({ type: 'phase-started', phase })
+  const finish = (failed?: { readonly code: string; readonly class: ErrorClass }) =>
+    emit({
+      type: 'phase-finished',
+      phase,
+      milliseconds: monotonicNow() - start,
+      ...(failed === undefined ? {} : { failed }),
+    })
+  let result: T
   try {
-    return await work()
-  } finally {
-    emit({ type: 'phase-finished', phase, milliseconds: monotonicNow() - start })
+    result = await work()
+  } catch (error) {
+    finish(
+      error instanceof SlipwayError
+        ? { code: error.code, class: error.class }
+        : { code: 'LIFECYCLE_DEFECT', class: 'internal' },
+    )
+    throw error
   }
+  finish()
+  return result
 }
 
 /**

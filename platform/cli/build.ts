@@ -3,6 +3,8 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { SlipwayError } from '../../core/error.ts'
 import { eventStream } from '../../core/event.ts'
+import { isTraced } from '../../lifecycle/telemetry/is-traced.ts'
+import type { Telemetry } from '../../lifecycle/telemetry/telemetry.ts'
 import { familiarName, parseReference } from '../../oci/reference.ts'
 import { buildImage } from '../build/build.ts'
 import { buildEnvironment } from '../build/env.ts'
@@ -79,13 +81,20 @@ async function build(program: Program, image: string, options: Options): Promise
   const collector = reportCollector()
   await using session = openSession(program, process.env)
   const rendered = rendering(options)
-  const emit = eventStream(collector.listener, rendered.listener)
-  const result = await interruptible(session, () => buildImage(request, session, emit)).catch(
-    (error: unknown) => {
+  const telemetry = await traced(program.version)
+  const emit = eventStream(
+    collector.listener,
+    rendered.listener,
+    ...(telemetry === undefined ? [] : [telemetry.listener]),
+  )
+  const result = await interruptible(session, () => buildImage(request, session, emit))
+    .catch((error: unknown) => {
       rendered.failed()
       throw error
-    },
-  )
+    })
+    .finally(async () => {
+      for (const warning of (await telemetry?.finish()) ?? []) process.stderr.write(`Warning: ${warning}\n`)
+    })
 
   const named = `${familiarName(request.image)}@${result.digest}`
   if (options.quiet) return void process.stdout.write(`${named}\n`)
@@ -96,6 +105,13 @@ async function build(program: Program, image: string, options: Options): Promise
   process.stdout.write(
     `\n${[`Image   ${named}`, ...summaryLines(collector.report()), `Next    ${next}`].join('\n')}\n`,
   )
+}
+
+/** Spans of the build, where the environment names a collector (lifecycle/telemetry). */
+async function traced(version: string): Promise<Telemetry | undefined> {
+  if (!isTraced(process.env)) return undefined
+  const { startTelemetry } = await import('../../lifecycle/telemetry/telemetry.ts')
+  return startTelemetry({ service: 'slipway', version, env: process.env })
 }
 
 function buildRequest(image: string, options: Options): BuildRequest {

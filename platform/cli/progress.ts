@@ -119,6 +119,7 @@ const nothing = (): void => undefined
 /** What this display leaves to the summary or to other renderings. Listed, so that a new event is not forgotten. */
 const NOTHING = {
   'previous-image': nothing,
+  'detect-finished': nothing,
   'detect-trial': nothing,
   'detect-failed': nothing,
   'layer-metadata-restored': nothing,

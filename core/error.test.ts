@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { errorChain, SlipwayError, systemCode } from './error.ts'
+import { errorChain, hintOf, SlipwayError, systemCode } from './error.ts'
 
 test('the chain of causes is said once each', () => {
   const inner = new Error('connection refused')
@@ -8,6 +8,16 @@ test('the chain of causes is said once each', () => {
   })
   expect(errorChain(outer)).toBe('push failed: PUT /v2/: connection refused')
   expect(errorChain('text')).toBe('text')
+})
+
+test('the hint nearest to the cause is the one to try', () => {
+  const cause = new SlipwayError('HTTP_CONNECT_FAILED', 'no route', { hint: 'check the proxy' })
+  const between = new Error('cannot ask', { cause })
+  expect(hintOf(new SlipwayError('CORE_X', 'x', { hint: 'check the name', cause: between }))).toBe(
+    'check the proxy',
+  )
+  expect(hintOf(new SlipwayError('CORE_X', 'x', { hint: 'check the name' }))).toBe('check the name')
+  expect(hintOf(new Error('x'))).toBeUndefined()
 })
 
 test('another exit code keeps everything else', () => {

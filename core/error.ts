@@ -64,6 +64,12 @@ export function errorChain(thrown: unknown): string {
   return parts.join(': ')
 }
 
+/** What whoever threw first said to try: the hint that is nearest to the cause. */
+export function hintOf(thrown: unknown): string | undefined {
+  const below = thrown instanceof Error && thrown.cause !== undefined ? hintOf(thrown.cause) : undefined
+  return below ?? (thrown instanceof SlipwayError ? thrown.hint : undefined)
+}
+
 /** `error.code` of a Node system error (`ENOENT` …), or undefined for anything else. */
 export function systemCode(thrown: unknown): string | undefined {
   const code = (thrown as { code?: unknown } | undefined)?.code

@@ -1,5 +1,5 @@
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
-import { errorChain, SlipwayError } from '../../core/error.ts'
+import { errorChain, hintOf, SlipwayError } from '../../core/error.ts'
 import type { Image, Platform, Repository } from '../../oci/image.ts'
 import { imageLayers } from '../../oci/read-image.ts'
 import { repositoryName } from '../../oci/reference.ts'
@@ -124,6 +124,9 @@ async function readable<T>(name: string, read: (name: string) => Promise<T>): Pr
   }
 }
 
+const NAME_OR_CREDENTIALS =
+  'Check the name and the credentials for its registry (docker login, or CNB_REGISTRY_AUTH).'
+
 function denied(use: 'read' | 'write', name: string, cause: unknown): SlipwayError {
   const rights = use === 'read' ? 'read' : 'read/write'
   return new SlipwayError(
@@ -131,7 +134,7 @@ function denied(use: 'read' | 'write', name: string, cause: unknown): SlipwayErr
     `validating registry ${use} access: ensure registry ${rights} access to ${name}: ${errorChain(cause)}`,
     {
       subject: name,
-      hint: 'Check the name and the credentials for its registry (docker login, or CNB_REGISTRY_AUTH).',
+      hint: hintOf(cause) ?? NAME_OR_CREDENTIALS,
       class: 'infrastructure',
       exitCode: EXIT_CODES.analyze,
       cause,

@@ -5,7 +5,7 @@ import { identifier, type Reference, repositoryName } from '../reference.ts'
 import { createLeases } from '../sharing/leases.ts'
 import { verifyAccess } from './access.ts'
 import { memoised } from './credentials/chain.ts'
-import { blobSize, openBlob } from './download.ts'
+import { blobSize, openBlob, openBlobFrom } from './download.ts'
 import { isInsecure } from './endpoint.ts'
 import { deleteManifest, getManifest, manifestDigest, putManifest } from './manifests.ts'
 import { mountBlob } from './mount.ts'
@@ -75,6 +75,7 @@ function createRepository(target: Target, reference: Reference): RegistryReposit
     verifyAccess: (use) => verifyAccess(target, use, identifier(reference)),
     blobSize: (digest) => blobSize(target, digest),
     openBlob: (digest, size) => openBlob(target, digest, size),
+    openBlobFrom: (digest, offset, size) => openBlobFrom(target, digest, offset, size),
     putBlob: (source) => putBlob(target, source),
     mountBlob: async (digest: Digest, from: Repository) => {
       const path = paths.get(from)

@@ -75,9 +75,7 @@ export function openLayout(directory: string): Layout {
     },
     prune(olderThan) {
       checkLayout(path)
-      const before = Date.now() - olderThan
-      sharing.removeOld(before)
-      return prune(index, blobs, before)
+      return prune(index, blobs, Date.now() - olderThan)
     },
   }
 }

@@ -9,7 +9,7 @@ import { openSharing } from '../sharing/sharing.ts'
 import { temporaryDirectory } from '../testing/temporary.ts'
 import { createRegistry } from './registry.ts'
 import { startTestRegistry, type TestRegistry } from './testing/server.ts'
-import { read, sourceOf } from './testing/suite.ts'
+import { pushImage, read, sourceOf } from './testing/suite.ts'
 import type { RegistryRepository } from './types.ts'
 
 const http = createHttpClient()
@@ -33,6 +33,11 @@ function repository(name: string, directory?: string): RegistryRepository {
 
 /** How often the bytes of a blob arrived. */
 const uploads = () => server.requests.get('upload-put') ?? 0
+/** Files in the folders of a folder. */
+const files = (folder: string) =>
+  readdirSync(folder).flatMap((below) =>
+    readdirSync(join(folder, below)).map((name) => join(folder, below, name)),
+  )
 const mounts = () => server.requests.get('mount') ?? 0
 
 describe('clients that share a folder', () => {
@@ -56,6 +61,14 @@ describe('clients that share a folder', () => {
     for (const name of names) {
       expect((await read(repository(name).openBlob(digest, bytes.length))).equals(bytes)).toBe(true)
     }
+  })
+
+  test('mount into one repository once', async () => {
+    const directory = temporaryDirectory()
+    await repository('aa', directory).putBlob(source())
+    server.resetCounters()
+    await Promise.all(names.map(() => repository('bb', directory).putBlob(source())))
+    expect([uploads(), mounts()]).toEqual([0, 1])
   })
 
   test('mount also what was streamed before its digest was known', async () => {
@@ -114,7 +127,7 @@ describe('clients that share a folder', () => {
     await repository('aa', directory).putBlob(source())
     const places = join(directory, 'places')
     for (const text of ['../../token', 'a?x=1', '', 'A', 'a\r\nx']) {
-      for (const name of readdirSync(places)) writeFileSync(join(places, name), text)
+      for (const file of files(places)) writeFileSync(file, text)
       server.resetCounters()
       await repository(`to-${randomBytes(4).toString('hex')}`, directory).putBlob(source())
       expect([uploads(), mounts()]).toEqual([1, 0])
@@ -136,4 +149,17 @@ test('clients that share nothing lose nothing', async () => {
   )
   expect(mounts()).toBe(0)
   for (const name of ['aa', 'bb']) expect(await repository(name).blobSize(digestOf(bytes))).toBe(bytes.length)
+})
+
+test('a manifest is sent again where the registry does not know its blobs yet', async () => {
+  const there = repository('app')
+  server.faults.answer = {
+    status: 400,
+    kinds: ['manifest-put'],
+    body: '{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}',
+    times: 2,
+  }
+  const { digest } = await pushImage(there, ['latest'])
+  expect(await there.manifestDigest('latest')).toBe(digest)
+  expect(server.requests.get('manifest-put')).toBe(3)
 })

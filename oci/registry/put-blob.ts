@@ -19,44 +19,42 @@ export async function putBlob(target: Target, source: BlobSource): Promise<Store
   const { digest } = source
   if (digest === undefined) return await send(target, source)
   const { leases, places } = target
-  if (places === undefined) return await putHere(target, digest, source)
-  const registry = target.session.registry.toLowerCase()
+  const here = `upload of ${digest} to ${target.name}`
+  if (places === undefined) {
+    return await leases.once(
+      here,
+      (waited) => existing(target, digest, waited),
+      () => send(target, source),
+    )
+  }
+  const registry = registryOf(target)
   const found = await leases.once<Whereabouts>(
     `upload of ${digest} to ${registry}`,
     async (waited) => {
-      const stored = await existing(target, digest, waited)
-      if (stored !== undefined) return { stored }
       const path = places.find(registry, digest)
-      // The registry has just said that it is not here.
-      return path === undefined || path === target.path ? undefined : { path }
+      if (path !== undefined && path !== target.path) return { path }
+      const stored = await existing(target, digest, waited)
+      return stored && { stored }
     },
     async () => ({ stored: await send(target, source) }),
   )
   if ('stored' in found) return found.stored
-  if (await isMounted(target, digest, found.path)) {
-    const size = source.size ?? (await blobSize(target, digest))
-    if (size !== undefined) return { digest, size }
-  }
-  // No longer there, or not for us: only this repository's own uploads are of interest now, and one may just have ended.
-  return await putHere(target, digest, source, true)
+  // A registry may write anew what says that a blob is in a repository, and for a moment the blob is not: also a mount is
+  // done by one at a time, and by nobody where it has been done meanwhile.
+  return await leases.once(
+    here,
+    () => existing(target, digest, true),
+    async () => (await mounted(target, source, digest, found.path)) ?? (await send(target, source)),
+  )
 }
 
-async function putHere(
-  target: Target,
-  digest: Digest,
-  source: BlobSource,
-  late = false,
-): Promise<StoredBlob> {
-  return await target.leases.once(
-    `upload of ${digest} to ${target.name}`,
-    (waited) => existing(target, digest, late || waited),
-    () => send(target, source),
-  )
+function registryOf({ session }: Target): string {
+  return session.registry.toLowerCase()
 }
 
 async function send(target: Target, source: BlobSource): Promise<StoredBlob> {
   const stored = await upload(target, source)
-  target.places?.note(target.session.registry.toLowerCase(), stored.digest, target.path)
+  target.places?.note(registryOf(target), stored.digest, target.path)
   return stored
 }
 
@@ -79,12 +77,19 @@ async function existing(target: Target, digest: Digest, waited: boolean): Promis
 }
 
 /** A hint is worth one request: whatever it fails with, an upload will show what is really wrong. */
-async function isMounted(target: Target, digest: Digest, from: string): Promise<boolean> {
-  if (target.state.opened.has(digest)) return false
+async function mounted(
+  target: Target,
+  source: BlobSource,
+  digest: Digest,
+  from: string,
+): Promise<StoredBlob | undefined> {
+  if (target.state.opened.has(digest)) return undefined
   try {
-    return await mountBlob(target, digest, from)
+    if (!(await mountBlob(target, digest, from))) return undefined
+    const size = source.size ?? (await blobSize(target, digest))
+    return size === undefined ? undefined : { digest, size }
   } catch (error) {
-    if (error instanceof SlipwayError) return false
+    if (error instanceof SlipwayError) return undefined
     throw error
   }
 }

@@ -18,7 +18,7 @@ export interface RegistryOptions {
   readonly emit?: Emit
   readonly retry?: RetryOptions
   /** Of the store that builds share: an upload that another process makes is waited for, not made twice. */
-  readonly sharing?: Pick<Sharing, 'leases' | 'places'>
+  readonly sharing?: Sharing
 }
 
 /** Registries as places of images: the client side of the OCI distribution spec. */

@@ -14,20 +14,19 @@ const TIMES = { beat: 20, expiry: 300, patience: 60_000 }
 function job() {
   const state = { done: false, begun: 0, atOnce: 0, most: 0 }
   const gate = Promise.withResolvers<void>()
+  const begins = Array.from({ length: 3 }, () => Promise.withResolvers<void>())
   const find = async () => (state.done ? 'found' : undefined)
   const work = async () => {
-    state.begun++
+    begins[state.begun++]?.resolve()
     state.most = Math.max(state.most, ++state.atOnce)
     await gate.promise
     state.atOnce--
     state.done = true
     return 'made'
   }
-  return { state, find, work, finish: gate.resolve }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+  /** Settles when somebody has begun to work, or so many. */
+  const begun = (count = 1) => begins[count - 1]?.promise
+  return { state, find, work, begun, finish: gate.resolve }
 }
 
 /** A process of its own that holds a lease until it is ended. */
@@ -49,9 +48,9 @@ describe.each([
   ['over a folder, each twice', () => among(temporaryDirectory()).flatMap((leases) => [leases, leases])],
 ])('%s', (_, make) => {
   test('one works, the others find what it made', async () => {
-    const { state, find, work, finish } = job()
+    const { state, find, work, begun, finish } = job()
     const all = make().map((leases) => leases.once('key', find, work))
-    await until(() => state.begun === 1)
+    await begun()
     finish()
     expect((await Promise.all(all)).toSorted()).toEqual([...all.slice(1).map(() => 'found'), 'made'])
     expect(state.begun).toBe(1)
@@ -85,14 +84,14 @@ describe.each([
 
   test('a finder hears whether it waited', async () => {
     const heard: boolean[] = []
-    const { state, find, work, finish } = job()
+    const { find, work, begun, finish } = job()
     const listen = (waited: boolean) => {
       heard.push(waited)
       return find()
     }
     const [first, second] = make()
     const all = [first?.once('key', listen, work)]
-    await until(() => state.begun === 1)
+    await begun()
     all.push(second?.once('key', listen, work))
     finish()
     await Promise.all(all)
@@ -116,7 +115,7 @@ describe.each(folders)('processes that end, in %s', (_, folder) => {
   test('a killed holder holds nobody up for longer than a lease lasts, and of those who waited one works', async () => {
     const directory = folder()
     const child = await holder(directory, 'key')
-    const { state, find, work, finish } = job()
+    const { state, find, work, begun, finish } = job()
     const all = among(directory).map((leases) => leases.once('key', find, work))
     // It shows a sign of life only every two seconds, so a waiter of this test would take it for dead: keep it up.
     const [name] = readdirSync(directory)
@@ -125,7 +124,7 @@ describe.each(folders)('processes that end, in %s', (_, folder) => {
     expect(state.begun).toBe(0)
     clearInterval(beat)
     child.kill('SIGKILL')
-    await until(() => state.begun > 0)
+    await begun()
     finish()
     expect((await Promise.all(all)).toSorted()).toEqual(['found', 'found', 'made'])
     expect(state.begun).toBe(1)
@@ -140,6 +139,22 @@ describe.each(folders)('processes that end, in %s', (_, folder) => {
     await once(child, 'exit')
     expect(readdirSync(directory)).toEqual([])
   })
+})
+
+test('what nobody wanted for a day is removed', async () => {
+  const directory = temporaryDirectory()
+  for (const [name, age] of [
+    ['dead', 25],
+    ['recent', 23],
+  ] as const) {
+    writeFileSync(join(directory, name), '')
+    const time = Date.now() / 1000 - age * 3600
+    utimesSync(join(directory, name), time, time)
+  }
+  const { find, work, finish } = job()
+  finish()
+  await createLeases(directory, TIMES).once('key', find, work)
+  expect(readdirSync(directory)).toEqual(['recent'])
 })
 
 test('what it is about can be read, and is gone in the end', async () => {
@@ -185,12 +200,12 @@ test.each([
       time += time % 2 < 1 ? 3600.5 : -3599
       utimesSync(path, time, time)
     }, 20)
-    const { state, find, work, finish } = job()
+    const { state, find, work, begun, finish } = job()
     const waiting = createLeases(directory, TIMES).once('key', find, work)
     await new Promise((resolve) => setTimeout(resolve, 2 * TIMES.expiry))
     expect(state.begun).toBe(0)
     clearInterval(beat)
-    await until(() => state.begun === 1)
+    await begun()
     finish()
     expect(await waiting).toBe('made')
   },
@@ -207,7 +222,7 @@ test('a holder that was taken for dead and comes back leaves the lease to the ne
   ]
   const waiting = first.once('key', slow.find, slow.work)
   const other = second.once('key', next.find, next.work)
-  await until(() => next.state.begun === 1)
+  await next.begun()
   slow.finish()
   expect(await waiting).toBe('made')
   expect(readdirSync(directory)).toHaveLength(1)
@@ -230,9 +245,9 @@ test('nobody waits for ever for one that lives and does not end', async () => {
 test('a folder that cannot be written to costs only the waiting for others', async () => {
   const file = join(temporaryDirectory(), 'file')
   writeFileSync(file, '')
-  const { state, find, work, finish } = job()
+  const { find, work, begun, finish } = job()
   const all = among(join(file, 'leases')).map((leases) => leases.once('key', find, work))
-  await until(() => state.begun === 3)
+  await begun(3)
   finish()
   expect(await Promise.all(all)).toEqual(['made', 'made', 'made'])
 })

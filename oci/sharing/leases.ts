@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type LeaseTimes, leaseFree, takeLease } from './lease-file.ts'
+import { removeOldFiles } from './remove-old.ts'
 
 /** Lets those who want the same thing done wait for the one who does it. */
 export interface Leases {
@@ -24,12 +25,22 @@ const TIMES: LeaseTimes = {
   patience: 15 * 60_000,
 }
 
+/** What killed processes held and nobody wanted since. */
+const ABANDONED_AFTER = 24 * 60 * 60_000
+
 /**
  * Leases among all processes that use a folder, on whatever machines they run, and within this process.
  * @param directory made when it is needed; without one the leases are this process's own
  */
 export function createLeases(directory?: string, times: LeaseTimes = TIMES): Leases {
   const here = new Map<string, Promise<unknown>>()
+  let isSwept = false
+
+  function take(path: string, key: string): ReturnType<typeof takeLease> {
+    if (!isSwept) removeOldFiles(dirname(path), ABANDONED_AFTER)
+    isSwept = true
+    return takeLease(path, key, times)
+  }
 
   async function amongProcesses<T>(
     key: string,
@@ -40,7 +51,7 @@ export function createLeases(directory?: string, times: LeaseTimes = TIMES): Lea
   ): Promise<T> {
     const path = join(folder, createHash('sha256').update(key).digest('hex').slice(0, 40))
     for (let waited = waitedHere; ; waited = true) {
-      const lease = takeLease(path, key, times)
+      const lease = take(path, key)
       if (lease === 'unavailable') return (await find(waited)) ?? (await work())
       if (lease !== 'held') {
         using _ = lease

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { writeFileAtomically } from '../../core/atomic-file.ts'
 import { systemCode } from '../../core/error.ts'
 import type { Digest } from '../digest.ts'
 import { isRepositoryPath } from '../reference.ts'
+import { removeOldFiles } from './remove-old.ts'
 
 /**
  * Which repository of a registry was given a blob last, so that others mount it from there. A hint: the registry has the
@@ -16,10 +17,18 @@ export interface Places {
   note(registry: string, digest: Digest, path: string): void
 }
 
+/** By then most registries' own rules have removed what nobody uses. */
+const FORGOTTEN_AFTER = 30 * 24 * 60 * 60_000
+
 /** @param directory shared by processes; made when it is needed */
 export function createPlaces(directory: string): Places {
-  const fileOf = (registry: string, digest: Digest) =>
-    join(directory, createHash('sha256').update(`${registry} ${digest}`).digest('hex').slice(0, 40))
+  const swept = new Set<string>()
+
+  /** In 256 folders, so that sweeping the one that is written to costs little. */
+  function fileOf(registry: string, digest: Digest): string {
+    const name = createHash('sha256').update(`${registry} ${digest}`).digest('hex').slice(0, 40)
+    return join(directory, name.slice(0, 2), name)
+  }
 
   function find(registry: string, digest: Digest): string | undefined {
     try {
@@ -31,12 +40,19 @@ export function createPlaces(directory: string): Places {
     }
   }
 
+  function sweep(folder: string): void {
+    if (swept.has(folder)) return
+    swept.add(folder)
+    removeOldFiles(folder, FORGOTTEN_AFTER)
+  }
+
   return {
     find,
     note(registry, digest, path) {
-      if (find(registry, digest) === path) return
+      const file = fileOf(registry, digest)
       try {
-        writeFileAtomically(Buffer.from(fileOf(registry, digest)).toString('latin1'), `${path}\n`)
+        writeFileAtomically(Buffer.from(file).toString('latin1'), `${path}\n`)
+        sweep(dirname(file))
       } catch (error) {
         // Full, or not ours to write to: the next one uploads.
         if (systemCode(error) === undefined) throw error

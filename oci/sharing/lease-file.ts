@@ -80,13 +80,26 @@ export function takeLease(
 }
 
 /** Waits until nobody holds a lease, and does away with one whose holder is dead. */
-export async function leaseFree(path: string, { expiry, patience }: LeaseTimes): Promise<Waited> {
+export async function leaseFree(path: string, times: LeaseTimes): Promise<Waited> {
+  try {
+    return await watch(path, times)
+  } catch (error) {
+    // It may be neither looked at nor moved: another user's, or nothing that one of us has made.
+    if (systemCode(error) === undefined) throw error
+    return 'hopeless'
+  }
+}
+
+async function watch(path: string, { expiry, patience }: LeaseTimes): Promise<Waited> {
   let seen = signOfLife(path)
   let silent = 0
   let waited = 0
   for (let pause = FIRST_PAUSE; seen !== undefined; pause = Math.min(pause * 1.5, LONGEST_PAUSE)) {
     if (waited >= patience) return 'hopeless'
-    if (silent >= expiry) return removeDead(path, seen) ? 'free' : 'hopeless'
+    if (silent >= expiry) {
+      removeDead(path, seen)
+      return 'free'
+    }
     await sleep(pause)
     waited += pause
     const now = signOfLife(path)
@@ -105,33 +118,31 @@ interface SignOfLife {
 
 /** Undefined where there is no lease. Opened rather than looked up: only this makes a network file system ask its server. */
 function signOfLife(path: string): SignOfLife | undefined {
+  const fd = ifThere(() => openSync(path, 'r'))
+  if (fd === undefined) return undefined
   try {
-    const fd = openSync(path, 'r')
-    try {
-      return { holder: readFileSync(fd, 'latin1'), time: fstatSync(fd, { bigint: true }).mtimeNs }
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return undefined
+    return { holder: readFileSync(fd, 'latin1'), time: fstatSync(fd, { bigint: true }).mtimeNs }
+  } finally {
+    closeSync(fd)
   }
 }
 
-/**
- * Of several who find a lease dead one moves it aside. Who comes late and moves the next holder's puts it back. False where
- * it may not be removed.
- */
-function removeDead(path: string, dead: SignOfLife): boolean {
+/** Of several who find a lease dead one moves it aside. Who comes late and moves the next holder's puts it back. */
+function removeDead(path: string, dead: SignOfLife): void {
   const aside = `${path}.${randomBytes(8).toString('hex')}`
-  try {
-    renameSync(path, aside)
-  } catch (error) {
-    return systemCode(error) === 'ENOENT'
-  }
+  if (ifThere(() => renameSync(path, aside) ?? true) === undefined) return
   const moved = signOfLife(aside)
   if (moved?.holder !== dead.holder || moved.time !== dead.time) attempt(() => linkSync(aside, path))
   attempt(() => rmSync(aside))
-  return true
+}
+
+function ifThere<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 function createIn(path: string): number {

@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -229,6 +238,16 @@ test('a holder that was taken for dead and comes back leaves the lease to the ne
   next.finish()
   expect(await other).toBe('made')
   expect(readdirSync(directory)).toEqual([])
+})
+
+test('what stands in the place of a lease and is none holds nobody up', async () => {
+  const directory = temporaryDirectory()
+  const path = await strangersLease(directory)
+  rmSync(path)
+  mkdirSync(path)
+  const { find, work, finish } = job()
+  finish()
+  expect(await createLeases(directory, { ...TIMES, expiry: 60_000 }).once('key', find, work)).toBe('made')
 })
 
 test('nobody waits for ever for one that lives and does not end', async () => {

@@ -1,11 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openLayout } from '../../oci/layout/layout.ts'
 import { readImage } from '../../oci/read-image.ts'
 import { identifier, parseReference, repositoryName } from '../../oci/reference.ts'
@@ -13,6 +8,7 @@ import { startDockerRegistry } from '../../oci/registry/testing/docker-registry.
 import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing/server.ts'
 import { validateImage } from '../../oci/testing/validate-image.ts'
 import { type LoadImage, makeImages } from './images.ts'
+import { folder, type Worker, worker } from './processes.ts'
 import type { WorkerTask } from './worker.ts'
 
 /** `npm run test:load` asks for all of it. */
@@ -20,47 +16,6 @@ const FULL = process.env.SLIPWAY_LOAD === 'full'
 const LOAD = FULL
   ? { images: 64, repositories: 16, processes: 8 }
   : { images: 16, repositories: 4, processes: 4 }
-
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'slipway-load-'))
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
-interface Worker {
-  readonly child: ChildProcess
-  /** Digests of the blobs that it sent, so far. */
-  readonly sent: string[]
-  /** Settles when it has sent a blob. */
-  readonly begun: Promise<void>
-  /** Settles when it has ended as it should. */
-  readonly done: Promise<void>
-}
-
-/** A process that is ready and waits for its start. */
-async function worker(task: WorkerTask): Promise<Worker> {
-  const program = fileURLToPath(new URL('worker.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, JSON.stringify(task)], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  let errors = ''
-  child.stderr.on('data', (text) => {
-    errors += text
-  })
-  const sent: string[] = []
-  const [ready, begun] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line === 'ready') return ready.resolve()
-    sent.push(line.replace('sent ', ''))
-    begun.resolve()
-  })
-  const done = once(child, 'close').then(([code]) => {
-    if (code !== 0) throw new Error(`a process ended with ${code}: ${errors}`)
-  })
-  await Promise.race([ready.promise, done])
-  return { child, sent, begun: begun.promise, done }
-}
 
 /** Processes that all start at once, each with its part of the images. */
 async function workers(
@@ -75,7 +30,7 @@ async function workers(
       worker({ ...task, images: names.filter((_, index) => index % processes === at) }),
     ),
   )
-  for (const { child } of started) child.stdin?.end('go\n')
+  for (const each of started) each.start()
   return started
 }
 

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { copyBlob, copyImage, eachBlob } from './copy.ts'
 import { digestOf } from './digest.ts'
 import { imageLayers } from './read-image.ts'
-import { memoryRepository, memoryStore, randomImage, validateImage } from './testing/index.ts'
+import {
+  type MemoryRepository,
+  memoryRepository,
+  memoryStore,
+  randomImage,
+  validateImage,
+} from './testing/index.ts'
 
 test('a blob is copied once, mounted where that is possible', async () => {
   const store = memoryStore()
@@ -29,6 +35,13 @@ test('an image keeps its bytes', async () => {
   expect(to.calls.findIndex((call) => call.startsWith('putManifest'))).toBeGreaterThan(
     to.calls.findLastIndex((call) => call.startsWith('putBlob')),
   )
+})
+
+test('a configuration that was read is not read again', async () => {
+  const image = await randomImage()
+  const from = memoryRepository('x', (image.repository as MemoryRepository).store)
+  await validateImage(await copyImage({ ...image, repository: from }, memoryRepository(), []))
+  expect(from.calls).not.toContain(`openBlob ${image.manifest.config.digest}`)
 })
 
 test('a layer kept elsewhere stays there', async () => {

@@ -10,13 +10,33 @@ const PARALLEL = 4
 /**
  * Makes a blob available in another repository: not at all where it is there, by a mount where both share a place, else
  * by its bytes, which pass through without being held.
+ * @param held the bytes, where the caller has them anyway
  */
-export async function copyBlob(descriptor: Descriptor, from: Repository, to: Repository): Promise<Copied> {
+export async function copyBlob(
+  descriptor: Descriptor,
+  from: Repository,
+  to: Repository,
+  held?: Uint8Array,
+): Promise<Copied> {
   const { digest, size } = descriptor
   if ((await to.blobSize(digest)) !== undefined) return 'present'
   if (await to.mountBlob(digest, from)) return 'mounted'
-  await to.putBlob({ digest, size, open: () => from.openBlob(digest, size) })
+  const { openBlobFrom } = from
+  await to.putBlob({
+    digest,
+    size,
+    ...(held !== undefined
+      ? { open: () => once(held) }
+      : {
+          open: () => from.openBlob(digest, size),
+          ...(openBlobFrom === undefined ? {} : { openFrom: (offset) => openBlobFrom(digest, offset, size) }),
+        }),
+  })
   return 'copied'
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
 
 /**
@@ -26,7 +46,9 @@ export async function copyBlob(descriptor: Descriptor, from: Repository, to: Rep
 export async function copyImage(image: Image, to: Repository, tags: readonly string[]): Promise<Image> {
   const { config, layers } = image.manifest
   const blobs = [config, ...layers.filter((layer) => layer.urls === undefined || layer.urls.length === 0)]
-  await eachBlob(blobs, (blob) => copyBlob(blob, image.repository, to))
+  await eachBlob(blobs, (blob) =>
+    copyBlob(blob, image.repository, to, blob === config ? image.configBytes : undefined),
+  )
   await to.putManifest(image.manifestBytes, image.mediaType, tags)
   return { ...image, repository: to }
 }

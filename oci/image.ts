@@ -95,6 +95,8 @@ export interface Image {
 /** Bytes to be stored. `open` may be called again after a failure and must then give the same bytes. */
 export interface BlobSource {
   open(): AsyncIterable<Uint8Array>
+  /** The same bytes from an offset on, where that costs less than all of them. */
+  openFrom?(offset: number): AsyncIterable<Uint8Array>
   /** Where they are known beforehand they are checked, and let a store skip bytes that it has. */
   readonly digest?: Digest
   readonly size?: number
@@ -129,6 +131,8 @@ export interface Repository {
   blobSize(digest: Digest): Promise<number | undefined>
   /** @throws SlipwayError `OCI_BLOB_MISSING`, `OCI_DIGEST_MISMATCH` */
   openBlob(digest: Digest, size?: number): AsyncIterable<Uint8Array>
+  /** A blob from an offset on, where it comes from afar. Nothing is checked: whoever has the bytes before checks the whole. */
+  openBlobFrom?(digest: Digest, offset: number, size?: number): AsyncIterable<Uint8Array>
   /** Stores a blob; its digest is computed while it streams. Storing what is there already is not an error. */
   putBlob(source: BlobSource): Promise<StoredBlob>
   /**

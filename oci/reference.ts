@@ -53,6 +53,11 @@ export function parseReference(text: string): Reference {
   }
 }
 
+/** Whether a text can be the path of a repository, and so a part of a URL of its registry. */
+export function isRepositoryPath(text: string): boolean {
+  return text.length >= 2 && text.length <= 255 && REPOSITORY.test(text)
+}
+
 /** Registry and path, without tag and digest: `index.docker.io/library/ubuntu`. */
 export function repositoryName(reference: Reference): string {
   return `${reference.registry}/${reference.repository}`

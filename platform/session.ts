@@ -61,18 +61,20 @@ export function openSession(program: Program, env: Environment): Session {
     clients.set(key, client)
     return client
   }
+  const store = openStore(join(places.data, 'store'))
   return {
     program,
     directories: places,
     settings,
     env,
-    store: openStore(join(places.data, 'store')),
+    store,
     http,
     registry: async (emit, insecure) => {
       const oci = await import('../oci/registry/index.ts')
       return oci.createRegistry({
         http: await http(),
         emit,
+        sharing: store.layout.sharing,
         insecure: [...settings.insecureRegistries, ...insecure],
         credentials: oci.credentialChain(
           oci.registryAuthCredentials(env.CNB_REGISTRY_AUTH ?? ''),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Emit } from '../../core/event.ts'
 import { createHttpClient, httpOptionsFromEnvironment, systemCertificates } from '../../core/http/index.ts'
 import { parseReference } from '../../oci/reference.ts'
@@ -9,6 +10,7 @@ import {
   memoised,
   registryAuthCredentials,
 } from '../../oci/registry/index.ts'
+import { openSharing } from '../../oci/sharing/sharing.ts'
 import { ENV } from '../../spec/environment.ts'
 import type { ImageAccess } from '../context.ts'
 import { act } from './failure.ts'
@@ -47,7 +49,13 @@ export async function openImages(
       userAgent: `slipway-lifecycle/${VERSION}`,
     }),
   )
-  const registry = createRegistry({ http, credentials, insecure: inputs.insecureRegistries, emit })
+  const registry = createRegistry({
+    http,
+    credentials,
+    insecure: inputs.insecureRegistries,
+    emit,
+    ...(inputs.sharedDir === '' ? {} : { sharing: openSharing(resolve(inputs.sharedDir)) }),
+  })
   return {
     repository: (reference) => registry.repository(reference),
     [Symbol.asyncDispose]: () => http.close(),

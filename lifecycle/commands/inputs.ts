@@ -56,6 +56,8 @@ export interface Inputs {
   readonly reportPath: string
   readonly runImage: string
   readonly runPath: string
+  /** Where builds tell each other what they upload; none where empty. */
+  readonly sharedDir: string
   readonly skipLayers: boolean
   readonly sourceDateEpoch: string
   readonly stackPath: string
@@ -74,6 +76,7 @@ const OWN_ENV = {
   buildTimeout: 'SLIPWAY_BUILD_TIMEOUT',
   detectTimeout: 'SLIPWAY_DETECT_TIMEOUT',
   logFormat: 'SLIPWAY_LOG_FORMAT',
+  sharedDir: 'SLIPWAY_SHARED_DIR',
 } as const
 
 /** A bin/detect only looks; one that takes this long hangs. */
@@ -132,6 +135,7 @@ export function inputsFromEnvironment(env: Variables): Inputs {
     reportPath: text(ENV.reportPath, `${LAYERS}/report.toml`),
     runImage: text(ENV.runImage),
     runPath: text(ENV.runPath, '/cnb/run.toml'),
+    sharedDir: text(OWN_ENV.sharedDir),
     skipLayers: flag(ENV.skipLayers) || flag(ENV.skipRestore),
     sourceDateEpoch: text(ENV.sourceDateEpoch),
     stackPath: text(ENV.stackPath, '/cnb/stack.toml'),

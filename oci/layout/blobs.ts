@@ -18,6 +18,14 @@ import { algorithm, type Digest, encoded, isDigest } from '../digest.ts'
 import type { BlobSource, StoredBlob } from '../image.ts'
 import { createMeter } from '../verify.ts'
 import { orMissing } from './index-file.ts'
+import {
+  continued,
+  findPartial,
+  isMismatch,
+  isResumable,
+  partialPrefix,
+  removeUnlessUseful,
+} from './partial.ts'
 
 /** The blobs of a layout: files named by their digest that never change. */
 export interface Blobs {
@@ -25,6 +33,7 @@ export interface Blobs {
   /** Also tells a prune in another process that the blob is wanted: its age starts anew. */
   size(digest: Digest): number | undefined
   open(digest: Digest, size?: number): AsyncGenerator<Uint8Array, void>
+  /** Goes on where an earlier download of the blob broke off. */
   put(source: BlobSource): Promise<StoredBlob>
   list(): readonly { readonly digest: Digest; readonly stats: Stats }[]
   /** Removes a blob that nobody wanted since `before`; false where somebody did. */
@@ -40,7 +49,7 @@ const FRESH = 60_000
 export function blobStore(directory: string): Blobs {
   const temporary = join(directory, '.slipway', 'tmp')
   const pathOf = (digest: Digest) => join(directory, 'blobs', algorithm(digest), encoded(digest))
-  const newTemporary = () => join(temporary, randomBytes(12).toString('hex'))
+  const newTemporary = (prefix = '') => join(temporary, `${prefix}${randomBytes(12).toString('hex')}`)
 
   function size(digest: Digest): number | undefined {
     const path = pathOf(digest)
@@ -56,7 +65,22 @@ export function blobStore(directory: string): Blobs {
       if (known !== undefined) return { digest: source.digest, size: known }
     }
     mkdirSync(temporary, { recursive: true })
-    const path = newTemporary()
+    if (!isResumable(source)) return await write(source)
+    const partial = findPartial(temporary, source.digest)
+    if (partial === undefined) return await write(source)
+    try {
+      return await write(continued(source, partial))
+    } catch (error) {
+      if (!isMismatch(error)) throw error
+      // What was left may be what is wrong.
+      return await write(source)
+    } finally {
+      rmSync(partial, { force: true })
+    }
+  }
+
+  async function write(source: BlobSource): Promise<StoredBlob> {
+    const path = newTemporary(source.digest === undefined ? '' : partialPrefix(source.digest))
     try {
       const stored = await writeFile(path, source, directory)
       const target = pathOf(stored.digest)
@@ -64,7 +88,7 @@ export function blobStore(directory: string): Blobs {
       renameSync(path, target)
       return stored
     } catch (error) {
-      rmSync(path, { force: true })
+      removeUnlessUseful(path, source, error)
       throw error
     }
   }
@@ -130,7 +154,7 @@ async function writeFile(path: string, source: BlobSource, layout: string): Prom
   try {
     for await (const chunk of source.open()) {
       meter.add(chunk)
-      write(fd, chunk, layout)
+      writeAll(fd, chunk, layout)
     }
   } finally {
     closeSync(fd)
@@ -138,7 +162,7 @@ async function writeFile(path: string, source: BlobSource, layout: string): Prom
   return meter.finish()
 }
 
-function write(fd: number, chunk: Uint8Array, layout: string): void {
+function writeAll(fd: number, chunk: Uint8Array, layout: string): void {
   try {
     for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done)
   } catch (cause) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   appendFileSync,
   existsSync,
@@ -114,6 +115,28 @@ describe('blobs', () => {
     expect(readdirSync(join(directory, '.slipway', 'tmp'))).toEqual([])
   })
 
+  test('that several fetch at once are fetched once', async () => {
+    const directory = temporaryDirectory()
+    const bytes = Buffer.alloc(1000, 'x')
+    const [digest, gate] = [digestOf(bytes), Promise.withResolvers<void>()]
+    let opened = 0
+    const slow = {
+      digest,
+      async *open() {
+        opened++
+        await gate.promise
+        yield bytes
+      },
+    }
+    // Each as a process of its own, and two in one.
+    const [first, second] = [openLayout(directory), openLayout(directory)]
+    const all = [first, first, second].map((layout) => layout.repository('app').putBlob(slow))
+    gate.resolve()
+    expect(await Promise.all(all)).toEqual(Array(3).fill({ digest, size: 1000 }))
+    expect(opened).toBe(1)
+    expect(readdirSync(join(directory, '.slipway', 'leases'))).toEqual([])
+  })
+
   test('that are damaged or gone are told', async () => {
     const directory = temporaryDirectory()
     const repository = openLayout(directory).repository('app')
@@ -156,6 +179,86 @@ test('a manifest that the index names but that is gone', async () => {
   await expect(repository.getManifest('latest')).rejects.toMatchObject({ code: 'OCI_BLOB_MISSING' })
   expect(await repository.getManifest(digestOf('x'))).toBeUndefined()
 })
+
+describe('a download that broke off', () => {
+  const bytes = randomBytes(3 << 20)
+  const digest = digestOf(bytes)
+  const CUT = 2 << 20
+
+  /** Breaks at the cut as long as it is told to, and counts the bytes that it gave. */
+  function remote() {
+    const state = { breaks: true, given: 0, resumed: [] as number[] }
+    async function* from(offset: number) {
+      for (let at = offset; at < bytes.length; at += 1 << 16) {
+        if (state.breaks && at >= CUT) throw new Error('the connection was lost')
+        state.given += 1 << 16
+        yield bytes.subarray(at, at + (1 << 16))
+      }
+    }
+    const openFrom = (offset: number) => {
+      state.resumed.push(offset)
+      return from(offset)
+    }
+    return { state, blob: { digest, size: bytes.length, open: () => from(0), openFrom } }
+  }
+  const left = (directory: string) =>
+    readdirSync(join(directory, '.slipway', 'tmp')).map((name) => join(directory, '.slipway', 'tmp', name))
+
+  async function broken() {
+    const directory = temporaryDirectory()
+    const { state, blob } = remote()
+    await expect(openLayout(directory).repository('app').putBlob(blob)).rejects.toThrow('connection was lost')
+    state.breaks = false
+    const repository = openLayout(directory).repository('app')
+    return { directory, state, blob, repository }
+  }
+
+  test('goes on where it was, and all of it is verified', async () => {
+    const { directory, state, blob, repository } = await broken()
+    expect(await repository.putBlob(blob)).toEqual({ digest, size: bytes.length })
+    expect([state.resumed, state.given]).toEqual([[CUT], bytes.length])
+    expect((await collect(repository.openBlob(digest))).equals(bytes)).toBe(true)
+    expect(left(directory)).toEqual([])
+  })
+
+  test('begins anew where what was left is not right', async () => {
+    const { directory, state, blob, repository } = await broken()
+    const [path = ''] = left(directory)
+    writeFileSync(path, randomBytes(CUT))
+    expect(await repository.putBlob(blob)).toEqual({ digest, size: bytes.length })
+    expect(state.given).toBe(CUT + (bytes.length - CUT) + bytes.length)
+    expect((await collect(repository.openBlob(digest))).equals(bytes)).toBe(true)
+    expect(left(directory)).toEqual([])
+  })
+
+  test('that had everything asks for nothing', async () => {
+    const { directory, state, blob, repository } = await broken()
+    const [path = ''] = left(directory)
+    writeFileSync(path, bytes)
+    state.given = 0
+    expect(await repository.putBlob(blob)).toEqual({ digest, size: bytes.length })
+    expect([state.given, state.resumed]).toEqual([0, []])
+  })
+
+  test('leaves nothing that is too small, cannot be resumed, or is wrong', async () => {
+    const directory = temporaryDirectory()
+    const { blob } = remote()
+    const repository = openLayout(directory).repository('app')
+    const { openFrom: _, ...whole } = blob
+    await expect(repository.putBlob(whole)).rejects.toThrow('connection was lost')
+    await expect(repository.putBlob({ ...blob, size: (1 << 20) + 1 })).rejects.toMatchObject({
+      code: 'OCI_DIGEST_MISMATCH',
+    })
+    const short = { ...blob, open: () => bytesThenFailure(bytes.subarray(0, 1000)) }
+    await expect(repository.putBlob(short)).rejects.toThrow('gone')
+    expect(left(directory)).toEqual([])
+  })
+})
+
+async function* bytesThenFailure(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+  throw new Error('gone')
+}
 
 describe('prune', () => {
   test('takes what no name leads to and nobody wanted for long', async () => {

@@ -5,6 +5,7 @@ import { SlipwayError } from '../../core/error.ts'
 import { type Digest, digestOf, isDigest } from '../digest.ts'
 import type { Descriptor, Repository, StoredManifest } from '../image.ts'
 import { kindOf, MANIFEST_LIMIT, mediaTypeOf, parseIndex, parseManifest } from '../parse-manifest.ts'
+import { openSharing, type Sharing } from '../sharing/sharing.ts'
 import { type Blobs, blobStore } from './blobs.ts'
 import { type IndexFile, indexFile, orMissing } from './index-file.ts'
 
@@ -30,6 +31,8 @@ export interface Pruned {
  */
 export interface Layout {
   readonly directory: string
+  /** For those who use the layout as a store of several builds. */
+  readonly sharing: Sharing
   /**
    * The images of one name (`host/repo`). With the name `''` a reference is the whole name of an image, as strangers'
    * layouts have it (`skopeo copy … oci:dir:latest`).
@@ -55,14 +58,16 @@ export function openLayout(directory: string): Layout {
   const path = resolve(directory)
   const index = indexFile(path)
   const blobs = blobStore(path)
+  const sharing = openSharing(join(path, '.slipway'))
   const images = (): readonly LayoutImage[] => {
     checkLayout(path)
     return index.read().map((descriptor) => ({ name: descriptor.annotations?.[REF_NAME], descriptor }))
   }
   return {
     directory: path,
+    sharing,
     images,
-    repository: (name) => layoutRepository(path, name, index, blobs),
+    repository: (name) => layoutRepository(path, name, index, blobs, sharing),
     remove(name) {
       if (!images().some((image) => image.name === name)) return false
       index.update((manifests) => without(manifests, [name]))
@@ -81,7 +86,13 @@ function without(manifests: readonly Descriptor[], names: readonly string[]): re
   return kept.length === manifests.length ? manifests : kept
 }
 
-function layoutRepository(directory: string, name: string, index: IndexFile, blobs: Blobs): Repository {
+function layoutRepository(
+  directory: string,
+  name: string,
+  index: IndexFile,
+  blobs: Blobs,
+  { leases }: Sharing,
+): Repository {
   const fullName = (tag: string) => (name === '' ? tag : `${name}:${tag}`)
   const repository: Repository = {
     name: name === '' ? `oci:${directory}` : name,
@@ -97,7 +108,21 @@ function layoutRepository(directory: string, name: string, index: IndexFile, blo
     openBlob: (digest, size) => blobs.open(digest, size),
     async putBlob(source) {
       checkLayout(directory)
-      return blobs.put(source)
+      const { digest } = source
+      if (digest === undefined) return blobs.put(source)
+      const known = () => {
+        const size = blobs.size(digest)
+        return size === undefined ? undefined : { digest, size }
+      }
+      // Others who fetch it from where it comes from wait for the first.
+      return (
+        known() ??
+        leases.once(
+          `fetch of ${digest}`,
+          async () => known(),
+          () => blobs.put(source),
+        )
+      )
     },
     async mountBlob(digest, from) {
       return from.origin === repository.origin && blobs.size(digest) !== undefined

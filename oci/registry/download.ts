@@ -47,31 +47,45 @@ export async function blobSize(target: Target, digest: Digest): Promise<number |
  * storage are followed without credentials.
  */
 export async function* openBlob(target: Target, digest: Digest, size?: number): AsyncGenerator<Uint8Array> {
+  const meter = createMeter(`${target.name}@${digest}`, { digest, ...(size === undefined ? {} : { size }) })
+  for await (const chunk of openBlobFrom(target, digest, 0, size)) {
+    meter.add(chunk)
+    yield chunk
+  }
+  meter.finish()
+}
+
+/** As {@link openBlob}, from an offset on and unchecked: whoever has the bytes before checks the whole. */
+export async function* openBlobFrom(
+  target: Target,
+  digest: Digest,
+  offset: number,
+  size?: number,
+): AsyncGenerator<Uint8Array> {
   const subject = `${target.name}@${digest}`
-  const meter = createMeter(subject, { digest, ...(size === undefined ? {} : { size }) })
+  let read = offset
   for (let breaks = 0; ; ) {
-    const from = meter.size
+    const from = read
     const response = await request(target, digest, from)
     if (response.status === 416 && from > 0) {
       // The connection broke exactly where the blob ends; whether it does, the digest says.
       await response.discard()
-      break
+      return
     }
     const skip = await beginning(response, from, subject)
     try {
       for await (const chunk of after(response.body, skip)) {
-        meter.add(chunk)
+        read += chunk.length
         yield chunk
       }
-      if (!endedEarly(response, meter.size, size)) break
+      if (!endedEarly(response, read, size)) return
       throw lost(subject)
     } catch (error) {
-      breaks = meter.size > from ? 1 : breaks + 1
+      breaks = read > from ? 1 : breaks + 1
       if (!isTemporaryError(error) || breaks >= BREAKS) throw error
-      target.emit({ type: 'debug', message: `resuming ${subject} at byte ${meter.size}` })
+      target.emit({ type: 'debug', message: `resuming ${subject} at byte ${read}` })
     }
   }
-  meter.finish()
 }
 
 /** A body with neither length nor chunks ends with its connection, even when that only broke. */

@@ -1,9 +1,10 @@
 import { SlipwayError } from '../../core/error.ts'
+import { Temporary } from '../../core/http/retry.ts'
 import type { HttpResponse } from '../../core/http/types.ts'
 import { type Digest, digestOf, isDigest } from '../digest.ts'
 import { MEDIA_TYPES, type StoredManifest } from '../image.ts'
 import { digestLike, mismatch } from '../verify.ts'
-import { refusal } from './failure.ts'
+import { asThrown, refusal } from './failure.ts'
 import { COMMIT, readScopes, resource, type Target, writeScopes } from './target.ts'
 
 /** Manifests and indexes, as the exact bytes they are (distribution spec, pull and push of manifests). */
@@ -65,6 +66,13 @@ export interface PutResult {
   readonly subjectNoted: boolean
 }
 
+/**
+ * What a registry answers to a manifest whose blobs it does not have, or does not have yet: docker-registry rewrites a
+ * repository's link to a blob in place when somebody else stores it again, and finds the link empty (distribution#4489);
+ * others take their time to make known what they have accepted. All blobs are there before a manifest is sent.
+ */
+const BLOB_UNKNOWN = 'MANIFEST_BLOB_UNKNOWN'
+
 /** Stores bytes under each tag, or under their digest alone where there is no tag. */
 export async function putManifest(
   target: Target,
@@ -89,19 +97,27 @@ async function putOne(
   digest: Digest,
 ): Promise<PutResult> {
   const subject = subjectOf(target, name)
-  const response = await target.session.send({
-    method: 'PUT',
-    target: resource(target, `manifests/${name}`),
-    // undici writes the length of a byte array; Nexus refuses a manifest without.
-    headers: { 'content-type': mediaType },
-    body: bytes,
-    repository: target.path,
-    scopes: writeScopes(target),
-    timeouts: COMMIT,
+  const response = await target.retrier.run(target.session.registry, async () => {
+    const response = await target.session.send({
+      method: 'PUT',
+      target: resource(target, `manifests/${name}`),
+      // undici writes the length of a byte array; Nexus refuses a manifest without.
+      headers: { 'content-type': mediaType },
+      body: bytes,
+      repository: target.path,
+      scopes: writeScopes(target),
+      once: true,
+      timeouts: COMMIT,
+    })
+    if (response.status >= 200 && response.status <= 204) return response
+    const refused = await refusal(response, 'write the manifest', subject)
+    // A token that ended, or allowed less: the session has noted it, the next try has another one.
+    if (refused.status === 401) throw new Temporary(refused.error, 0)
+    throw asThrown({
+      ...refused,
+      temporary: refused.temporary || refused.complaints.some(({ code }) => code === BLOB_UNKNOWN),
+    })
   })
-  if (response.status < 200 || response.status > 204) {
-    throw (await refusal(response, 'write the manifest', subject)).error
-  }
   const answered = response.headers.get('docker-content-digest')
   await response.discard()
   if (answered !== undefined && isDigest(answered) && answered.startsWith('sha256:') && answered !== digest) {

@@ -2,18 +2,19 @@ import { createRetrier } from '../../core/http/retry.ts'
 import type { Digest } from '../digest.ts'
 import type { Repository } from '../image.ts'
 import { identifier, type Reference, repositoryName } from '../reference.ts'
+import { createLeases } from '../sharing/leases.ts'
 import { verifyAccess } from './access.ts'
 import { memoised } from './credentials/chain.ts'
-import { blobSize, openBlob } from './download.ts'
+import { blobSize, openBlob, openBlobFrom } from './download.ts'
 import { isInsecure } from './endpoint.ts'
 import { deleteManifest, getManifest, manifestDigest, putManifest } from './manifests.ts'
 import { mountBlob } from './mount.ts'
+import { putBlob } from './put-blob.ts'
 import { enterFallback, listReferrers, subjectOf } from './referrers.ts'
 import { createSession, type Session } from './session.ts'
 import { listTags } from './tags.ts'
 import { newTargetState, type Target, type TargetState } from './target.ts'
 import type { Registry, RegistryOptions, RegistryRepository } from './types.ts'
-import { putBlob } from './upload.ts'
 
 /** The paths of our own repositories, for mounts between them. */
 const paths = new WeakMap<Repository, string>()
@@ -34,6 +35,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const credentials = memoised(options.credentials ?? (async () => undefined))
   const sessions = new Map<string, Session>()
   const states = new Map<string, TargetState>()
+  const sharing = options.sharing ?? { leases: createLeases() }
 
   const sessionFor = (reference: Reference): Session => {
     const insecure = isInsecure(reference.registry, reference.repository, options.insecure ?? [])
@@ -59,7 +61,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       const state = states.get(name) ?? newTargetState()
       states.set(name, state)
       const session = sessionFor(reference)
-      return createRepository({ session, path: reference.repository, name, retrier, emit, state }, reference)
+      const target = { session, path: reference.repository, name, retrier, emit, state, ...sharing }
+      return createRepository(target, reference)
     },
   }
 }
@@ -72,6 +75,7 @@ function createRepository(target: Target, reference: Reference): RegistryReposit
     verifyAccess: (use) => verifyAccess(target, use, identifier(reference)),
     blobSize: (digest) => blobSize(target, digest),
     openBlob: (digest, size) => openBlob(target, digest, size),
+    openBlobFrom: (digest, offset, size) => openBlobFrom(target, digest, offset, size),
     putBlob: (source) => putBlob(target, source),
     mountBlob: async (digest: Digest, from: Repository) => {
       const path = paths.get(from)

@@ -1,6 +1,8 @@
 import type { Emit } from '../../core/event.ts'
 import type { Retrier } from '../../core/http/retry.ts'
 import type { Digest } from '../digest.ts'
+import type { Leases } from '../sharing/leases.ts'
+import type { Places } from '../sharing/places.ts'
 import { pullScope, pushScope } from './scope.ts'
 import type { Session } from './session.ts'
 
@@ -14,6 +16,9 @@ export interface Target {
   readonly retrier: Retrier
   readonly emit: Emit
   readonly state: TargetState
+  readonly leases: Leases
+  /** Where blobs of this registry are, as far as builds that share a store know; absent where none is shared. */
+  readonly places?: Places
 }
 
 /** What is remembered of a repository, shared by all that talk to it. */
@@ -22,8 +27,6 @@ export interface TargetState {
   writes: boolean
   /** Blobs that are known to be there, with their sizes. */
   readonly present: Map<Digest, number>
-  /** Uploads of known digests on their way. */
-  readonly uploading: Map<Digest, Promise<unknown>>
   /** Uploads that a registry opened in place of a mount: used rather than opened again. */
   readonly opened: Map<Digest, URL>
   /** The last change of an index of referrers: the next waits for it. */
@@ -36,7 +39,6 @@ export function newTargetState(): TargetState {
   return {
     writes: false,
     present: new Map(),
-    uploading: new Map(),
     opened: new Map(),
     referrers: Promise.resolve(),
     chunked: false,

@@ -4,6 +4,7 @@ import type { HttpClient } from '../../core/http/types.ts'
 import type { Digest } from '../digest.ts'
 import type { Descriptor, Repository } from '../image.ts'
 import type { Reference } from '../reference.ts'
+import type { Sharing } from '../sharing/sharing.ts'
 import type { CredentialSource } from './credentials/types.ts'
 
 export interface RegistryOptions {
@@ -16,6 +17,8 @@ export interface RegistryOptions {
   /** Told of warnings of registries and of uploaded bytes. */
   readonly emit?: Emit
   readonly retry?: RetryOptions
+  /** Of the store that builds share: an upload that another process makes is waited for, not made twice. */
+  readonly sharing?: Sharing
 }
 
 /** Registries as places of images: the client side of the OCI distribution spec. */

@@ -5,7 +5,6 @@ import { type Digest, isDigest } from '../digest.ts'
 import type { BlobSource, StoredBlob } from '../image.ts'
 import { createMeter, type Meter, mismatch } from '../verify.ts'
 import { sendInChunks } from './chunks.ts'
-import { blobSize } from './download.ts'
 import { withParameter } from './location.ts'
 import { COMMIT, type Target, writeScopes } from './target.ts'
 import { abandon, accepted, ChunksWanted, openUpload, refused, type Upload } from './upload-session.ts'
@@ -18,40 +17,8 @@ import { abandon, accepted, ChunksWanted, openUpload, refused, type Upload } fro
 /** After so many tries the line is taken for flaky: small pieces that can be resumed are sent instead. */
 const FLAKY_AFTER = 2
 
-/** Stores a blob, skipping what is there already. Two uploads of one known digest at a time are one. */
-export async function putBlob(target: Target, source: BlobSource): Promise<StoredBlob> {
-  const { digest } = source
-  if (digest === undefined) return await upload(target, source)
-  for (;;) {
-    const other = target.state.uploading.get(digest)
-    if (other === undefined) break
-    // The other's failure is not ours: its source may be what failed.
-    await other.catch(() => {})
-  }
-  const work = existing(target, digest).then((found) => found ?? upload(target, source))
-  target.state.uploading.set(digest, work)
-  try {
-    return await work
-  } finally {
-    target.state.uploading.delete(digest)
-  }
-}
-
-async function existing(target: Target, digest: Digest): Promise<StoredBlob | undefined> {
-  // A registry that opened an upload instead of mounting has just said that it lacks the blob.
-  if (target.state.opened.has(digest)) return undefined
-  target.state.writes = true
-  try {
-    const size = await blobSize(target, digest)
-    return size === undefined ? undefined : { digest, size }
-  } catch (error) {
-    // Some accounts may push and not look; the push itself will say whether it is allowed.
-    if (error instanceof SlipwayError && error.code === 'OCI_ACCESS_DENIED') return undefined
-    throw error
-  }
-}
-
-async function upload(target: Target, source: BlobSource): Promise<StoredBlob> {
+/** Sends a blob, whether it is there or not. */
+export async function upload(target: Target, source: BlobSource): Promise<StoredBlob> {
   let wantsChunks = false
   const stored = await target.retrier.run(target.session.registry, async (attempt) => {
     const chunked = wantsChunks || target.state.chunked || attempt > FLAKY_AFTER

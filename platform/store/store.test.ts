@@ -72,11 +72,16 @@ test('an image on a base that is there takes over its files and leaves them as t
   )
 })
 
-test('two at once unpack one tree, and nothing else is left', async () => {
+test('several at once, in one process or not, unpack once, and nothing else is left', async () => {
   const { directory, opened, image } = await store(['app', [[file('/a', 'a')]]])
   const app = await image('app')
-  const roots = await Promise.all([1, 2, 3].map(() => opened.unpack(app, 'Unpacking', nothing)))
+  const tasks: string[] = []
+  const stores = [opened, opened, openStore(directory)]
+  const roots = await Promise.all(
+    stores.map((each) => each.unpack(app, 'Unpacking', ({ type }) => tasks.push(type))),
+  )
   expect(new Set(roots).size).toBe(1)
+  expect(tasks).toEqual(['task-started', 'task-finished'])
   expect(readdirSync(join(directory, 'roots'))).toHaveLength(1)
 })
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Emit, task } from '../../core/event.ts'
 import { type Digest, digestOf, encoded } from '../../oci/digest.ts'
 import type { Image, Repository } from '../../oci/image.ts'
@@ -40,9 +40,15 @@ export function openStore(directory: string): ImageStore {
     unpack: async (image, label, emit) => {
       const chain = chainIds(image.config.rootfs.diff_ids)
       const target = join(roots, encoded(chain.at(-1) ?? digestOf('')))
-      if (existsSync(target)) return target
-      await task(emit, `unpack-${image.digest}`, label, () => unpackInto(roots, target, image, chain))
-      return target
+      const found = () => (existsSync(target) ? target : undefined)
+      const unpack = async () => {
+        await task(emit, `unpack-${image.digest}`, label, () => unpackInto(roots, target, image, chain))
+        return target
+      }
+      // Another process that unpacks it just now is waited for: two would be slower than one.
+      return (
+        found() ?? layout.sharing.leases.once(`unpacking ${basename(target)}`, async () => found(), unpack)
+      )
     },
   }
 }

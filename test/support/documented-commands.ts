@@ -40,6 +40,7 @@ export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
     runBy: 'builders/package/start.integration.test.ts',
     as: "['run', 'lifecycle:package', '--', dist]",
   },
+  { command: 'npm run test:load', notRun: 'npm test runs the short form of the same file, test/load' },
   {
     command: 'npm run bench',
     notRun: 'it measures for minutes; bench/first-minutes.test.ts runs its parts once',

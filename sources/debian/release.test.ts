@@ -21,7 +21,6 @@ SHA256:
 let key: SigningKey
 let other: SigningKey
 let signed: string
-const now = new Date()
 beforeAll(async () => {
   key = await makeSigningKey()
   other = await makeSigningKey()
@@ -29,7 +28,7 @@ beforeAll(async () => {
 })
 
 const verify = (message: string, keys = [key.publicKey]) =>
-  verifyClearSigned(message, keys, 'http://m/InRelease', now)
+  verifyClearSigned(message, keys, 'http://m/InRelease', new Date())
 const isInvalid = { code: 'SOURCE_DEBIAN_SIGNATURE_INVALID', subject: 'http://m/InRelease' }
 
 describe('signature', () => {

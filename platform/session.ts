@@ -71,18 +71,18 @@ export function openSession(program: Program, env: Environment): Session {
     http,
     registry: async (emit, insecure) => {
       const oci = await import('../oci/registry/index.ts')
+      const client = await http()
+      const warn = (message: string) => emit({ type: 'warning', message })
+      const clouds = settings.cloudIdentities ? [oci.cloudCredentials({ http: client, env, warn })] : []
       return oci.createRegistry({
-        http: await http(),
+        http: client,
         emit,
         sharing: store.layout.sharing,
         insecure: [...settings.insecureRegistries, ...insecure],
         credentials: oci.credentialChain(
           oci.registryAuthCredentials(env.CNB_REGISTRY_AUTH ?? ''),
-          oci.dockerConfigCredentials({
-            files: oci.credentialFiles(env),
-            env,
-            warn: (message) => emit({ type: 'warning', message }),
-          }),
+          oci.dockerConfigCredentials({ files: oci.credentialFiles(env), env, warn }),
+          ...clouds,
         ),
       })
     },
@@ -100,12 +100,12 @@ export function openSession(program: Program, env: Environment): Session {
 }
 
 async function connect(program: Program, env: Environment, proxy: ProxySettings): Promise<HttpClient> {
-  const { createHttpClient, httpOptionsFromEnvironment, systemCertificates } = await import(
-    '../core/http/index.ts'
-  )
+  const { certsD, certsDDirectories, createHttpClient, httpOptionsFromEnvironment, systemCertificates } =
+    await import('../core/http/index.ts')
   return createHttpClient({
     proxy: { ...httpOptionsFromEnvironment(env).proxy, ...proxy },
     certificates: systemCertificates(env),
+    hostTls: certsD(certsDDirectories(env)),
     userAgent: `slipway/${program.version}`,
   })
 }

@@ -1,4 +1,5 @@
 export { credentialChain, memoised } from './credentials/chain.ts'
+export { cloudCredentials } from './credentials/cloud/cloud.ts'
 export { credentialFiles, type DockerConfigOptions, dockerConfigCredentials } from './credentials/docker.ts'
 export { registryAuthCredentials } from './credentials/registry-auth.ts'
 export type { Credential, CredentialSource } from './credentials/types.ts'

@@ -1,4 +1,10 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { certsD } from '../../core/http/certs-d.ts'
 import { createHttpClient } from '../../core/http/client.ts'
 import type { HttpClient } from '../../core/http/types.ts'
 import { parseReference } from '../reference.ts'
@@ -7,6 +13,7 @@ import { createRegistry } from './registry.ts'
 import {
   type DockerRegistry,
   type DockerRegistryOptions,
+  makeCertificates,
   startDockerRegistry,
   TEST_PASSWORD,
   TEST_USER,
@@ -15,11 +22,17 @@ import { clientSuite, codeOf, type Peer } from './testing/suite.ts'
 
 const login: CredentialSource = async () => ({ kind: 'basic', username: TEST_USER, password: TEST_PASSWORD })
 
-const kinds: readonly [string, DockerRegistryOptions][] = [
+interface Kind extends DockerRegistryOptions {
+  /** Its certificate is not known; it was declared insecure. */
+  readonly insecure?: boolean
+}
+
+const kinds: readonly [string, Kind][] = [
   ['plain', {}],
   ['with htpasswd', { htpasswd: true }],
   ['with TLS of a private authority', { tls: true }],
   ['with TLS and htpasswd', { tls: true, htpasswd: true }],
+  ['with TLS, declared insecure', { tls: true, htpasswd: true, insecure: true }],
 ]
 
 describe.each(kinds)('docker-registry %s', (title, options) => {
@@ -29,8 +42,13 @@ describe.each(kinds)('docker-registry %s', (title, options) => {
 
   beforeAll(async () => {
     server = await startDockerRegistry(options)
-    http = createHttpClient(server.authority === undefined ? {} : { certificates: [server.authority] })
-    const registry = createRegistry({ http, ...(options.htpasswd === true ? { credentials: login } : {}) })
+    const trusted = server.authority !== undefined && options.insecure !== true
+    http = createHttpClient(trusted ? { certificates: [server.authority ?? ''] } : {})
+    const registry = createRegistry({
+      http,
+      ...(options.htpasswd === true ? { credentials: login } : {}),
+      ...(options.insecure === true ? { insecure: [server.host] } : {}),
+    })
     peer = { host: server.host, registry }
   })
   afterAll(async () => {
@@ -49,19 +67,22 @@ describe.each(kinds)('docker-registry %s', (title, options) => {
       await strange.close()
     })
 
-    it('takes any certificate of a registry that was declared insecure', async () => {
-      const strange = createHttpClient()
+    it('trusts the authority that certs.d has for the host', async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'slipway-certs-d-'))
+      await mkdir(join(directory, server.host))
+      await writeFile(join(directory, server.host, 'ca.crt'), server.authority ?? '')
+      const own = createHttpClient({ hostTls: certsD([directory]) })
       const registry = createRegistry({
-        http: strange,
-        insecure: [server.host],
+        http: own,
         ...(options.htpasswd === true ? { credentials: login } : {}),
       })
-      await registry.repository(parseReference(`${server.host}/suite/tls`)).verifyAccess('write')
-      await strange.close()
+      await registry.repository(parseReference(`${server.host}/suite/certs-d`)).verifyAccess('write')
+      await own.close()
+      await rm(directory, { recursive: true })
     })
   }
 
-  if (options.htpasswd === true) {
+  if (options.htpasswd === true && options.insecure !== true) {
     it('is denied without credentials, and says so', async () => {
       const registry = createRegistry({ http })
       const repository = registry.repository(parseReference(`${server.host}/suite/denied`))
@@ -70,4 +91,33 @@ describe.each(kinds)('docker-registry %s', (title, options) => {
       expect(await codeOf(repository.getManifest('latest'))).toBe('OCI_ACCESS_DENIED')
     })
   }
+})
+
+it('shows the certificate that certs.d has for a host that asks who we are', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'slipway-certs-d-'))
+  const authority = await makeCertificates(directory)
+  const [cert, key] = await Promise.all(
+    ['server.pem', 'server.key'].map((name) => readFile(join(directory, name), 'utf8')),
+  )
+  const server = createServer({ cert, key, ca: authority, requestCert: true }, (_, response) => {
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const ping = async (http: HttpClient) => {
+    const response = await http.send({ method: 'GET', url: `https://${host}/v2/` })
+    await response.discard()
+    await http.close()
+    return response.status
+  }
+  const own = join(directory, 'certs.d', host)
+  await mkdir(own, { recursive: true })
+  await writeFile(join(own, 'ca.crt'), authority)
+  const connect = () => createHttpClient({ hostTls: certsD([join(directory, 'certs.d')]) })
+  await expect(ping(connect())).rejects.toThrow()
+  await writeFile(join(own, 'client.cert'), cert ?? '')
+  await writeFile(join(own, 'client.key'), key ?? '')
+  expect(await ping(connect())).toBe(200)
+  await new Promise((resolve) => server.close(resolve))
+  await rm(directory, { recursive: true })
 })

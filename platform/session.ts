@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Emit } from '../core/event.ts'
 import type { HttpClient, ProxySettings } from '../core/http/types.ts'
 import type { Registry } from '../oci/registry/types.ts'
+import { parseToml } from '../spec/toml/parse.ts'
 import { type Directories, directories } from './config/directories.ts'
 import { readSettings, type Settings } from './config/settings.ts'
 import type { Program } from './program.ts'
@@ -79,6 +80,7 @@ export function openSession(program: Program, env: Environment): Session {
         emit,
         sharing: store.layout.sharing,
         insecure: [...settings.insecureRegistries, ...insecure],
+        rules: oci.readPullRules(env, (text, file) => parseToml(text, { file })),
         credentials: oci.credentialChain(
           oci.registryAuthCredentials(env.CNB_REGISTRY_AUTH ?? ''),
           oci.dockerConfigCredentials({ files: oci.credentialFiles(env), env, warn }),

@@ -15,10 +15,12 @@ import {
   credentialFiles,
   dockerConfigCredentials,
   memoised,
+  readPullRules,
   registryAuthCredentials,
 } from '../../oci/registry/index.ts'
 import { openSharing } from '../../oci/sharing/sharing.ts'
 import { ENV } from '../../spec/environment.ts'
+import { parseToml } from '../../spec/toml/parse.ts'
 import type { ImageAccess } from '../context.ts'
 import { act } from './failure.ts'
 import type { Inputs, Variables } from './inputs.ts'
@@ -58,10 +60,14 @@ export async function openImages(
     await Promise.all(references.map(({ registry, repository }) => source(registry, repository)))
     return source
   })
+  const rules = await act('read registries.conf', () =>
+    readPullRules(env, (text, file) => parseToml(text, { file })),
+  )
   const registry = createRegistry({
     http,
     credentials,
     insecure: inputs.insecureRegistries,
+    rules,
     emit,
     ...(inputs.sharedDir === '' ? {} : { sharing: openSharing(resolve(inputs.sharedDir)) }),
   })

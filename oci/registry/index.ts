@@ -4,5 +4,7 @@ export { credentialFiles, type DockerConfigOptions, dockerConfigCredentials } fr
 export { registryAuthCredentials } from './credentials/registry-auth.ts'
 export type { Credential, CredentialSource } from './credentials/types.ts'
 export { isInsecure, mayBePlain } from './endpoint.ts'
+export type { PullRule } from './pull-rules.ts'
+export { readPullRules } from './pull-rules-files.ts'
 export { createRegistry } from './registry.ts'
 export type { Registry, RegistryOptions, RegistryRepository } from './types.ts'

@@ -1,8 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { SlipwayError } from '../../core/error.ts'
 import { algorithm, type Digest, digestOf, encoded, isDigest } from '../digest.ts'
 import { type Descriptor, MEDIA_TYPES } from '../image.ts'
 import { refusal } from './failure.ts'
-import { getManifest, MANIFEST_LIMIT, putManifest } from './manifests.ts'
+import { getManifest, getTagged, MANIFEST_LIMIT, replaceTag } from './manifests.ts'
 import { nextPage } from './pages.ts'
 import { readScopes, resource, type Target } from './target.ts'
 
@@ -71,12 +72,14 @@ export function subjectOf(bytes: Uint8Array): Digest | undefined {
 }
 
 /** How often another writer of the same index may come between. */
-const TRIES = 5
+const TRIES = 10
+/** Milliseconds at most before a lost race is run again, so that its runners part. */
+const PAUSE = 200
 
 /**
- * Enters a manifest into the index of its subject. Registries without the API have no conditional writes either: within a
- * process one change waits for the other; between processes what was written is read again and entered anew where it is
- * gone, which narrows the gap and cannot close it.
+ * Enters a manifest into the index of its subject. Within a process one change waits for the other. Between processes the
+ * write is conditional where the registry gives an ETag (`If-Match`); few heed it, so what was written is read again and
+ * entered anew where it is gone, which narrows the gap and cannot close it.
  * @throws SlipwayError `OCI_REFERRER_LOST` when it is gone every time
  */
 export async function enterFallback(
@@ -95,11 +98,12 @@ async function enter(target: Target, bytes: Uint8Array, mediaType: string, subje
   const tag = fallbackTag(subject)
   const entry = descriptorFor(bytes, mediaType)
   for (let tries = 0; tries < TRIES; tries++) {
-    const stored = await getManifest(target, tag)
-    const entries = stored === undefined ? [] : rawEntries(parse(stored.bytes))
+    const found = await getTagged(target, tag)
+    const entries = found === undefined ? [] : rawEntries(parse(found.stored.bytes))
     if (entries.some((known) => object(known)?.digest === entry.digest)) return
+    if (tries > 0) await pause(Math.random() * PAUSE)
     const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [...entries, entry] }
-    await putManifest(target, Buffer.from(JSON.stringify(index)), MEDIA_TYPES.ociIndex, [tag])
+    await replaceTag(target, Buffer.from(JSON.stringify(index)), MEDIA_TYPES.ociIndex, tag, found?.etag)
   }
   throw new SlipwayError(
     'OCI_REFERRER_LOST',

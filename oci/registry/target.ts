@@ -5,6 +5,7 @@ import type { Leases } from '../sharing/leases.ts'
 import type { Places } from '../sharing/places.ts'
 import { pullScope, pushScope } from './scope.ts'
 import type { Session } from './session.ts'
+import type { Upload } from './upload-session.ts'
 
 /** One repository as the operations on it see it. */
 export interface Target {
@@ -28,7 +29,7 @@ export interface TargetState {
   /** Blobs that are known to be there, with their sizes. */
   readonly present: Map<Digest, number>
   /** Uploads that a registry opened in place of a mount: used rather than opened again. */
-  readonly opened: Map<Digest, URL>
+  readonly opened: Map<Digest, Upload>
   /** The last change of an index of referrers: the next waits for it. */
   referrers: Promise<unknown>
   /** The registry takes no streamed upload: chunks with a length are sent. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { certsD } from '../../core/http/certs-d.ts'
 import { createHttpClient } from '../../core/http/client.ts'
 import type { HttpClient } from '../../core/http/types.ts'
+import { digestOf } from '../digest.ts'
 import { parseReference } from '../reference.ts'
 import type { CredentialSource } from './credentials/types.ts'
 import { createRegistry } from './registry.ts'
@@ -18,7 +19,8 @@ import {
   TEST_PASSWORD,
   TEST_USER,
 } from './testing/docker-registry.ts'
-import { clientSuite, codeOf, type Peer } from './testing/suite.ts'
+import { startTestRegistry } from './testing/server.ts'
+import { clientSuite, codeOf, type Peer, read, sourceOf } from './testing/suite.ts'
 
 const login: CredentialSource = async () => ({ kind: 'basic', username: TEST_USER, password: TEST_PASSWORD })
 
@@ -91,6 +93,49 @@ describe.each(kinds)('docker-registry %s', (title, options) => {
       expect(await codeOf(repository.getManifest('latest'))).toBe('OCI_ACCESS_DENIED')
     })
   }
+})
+
+const named = process.env.TEST_REGISTRY ?? ''
+
+describe.skipIf(named === '')('the registry at TEST_REGISTRY (skipped where none is named)', () => {
+  let http: HttpClient
+  let peer: Peer
+
+  beforeAll(() => {
+    http = createHttpClient()
+    peer = { host: named, registry: createRegistry({ http }) }
+  })
+  afterAll(() => http.close())
+
+  clientSuite('open', () => peer)
+})
+
+it('trusts no certificate of a storage, unless that was declared insecure too', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'slipway-insecure-'))
+  await makeCertificates(directory)
+  const [cert = '', key = ''] = await Promise.all(
+    ['server.pem', 'server.key'].map((name) => readFile(join(directory, name), 'utf8')),
+  )
+  await using server = await startTestRegistry({ tls: { cert, key } })
+  server.faults.redirectBlobs = true
+  const http = createHttpClient()
+  const open = (...insecure: string[]) =>
+    createRegistry({ http, insecure, retry: { attempts: 1 } }).repository(
+      parseReference(`${server.host}/suite/insecure`),
+    )
+  const bytes = Buffer.from('what is stored')
+  await open(server.host).putBlob(sourceOf(bytes, 'known'))
+  const { host: storage } = new URL(server.storageUrl)
+  expect(await codeOf(read(open(server.host).openBlob(digestOf(bytes))))).toBe('HTTP_TLS_FAILED')
+  expect((await read(open(server.host, storage).openBlob(digestOf(bytes)))).equals(bytes)).toBe(true)
+  const from = createRegistry({ http, insecure: [server.host] })
+  const [one, two] = ['one', 'two'].map((name) =>
+    from.repository(parseReference(`${server.host}/suite/${name}`)),
+  )
+  await one?.putBlob(sourceOf(bytes, 'known'))
+  expect(one && (await two?.mountBlob(digestOf(bytes), one))).toBe(true)
+  await http.close()
+  await rm(directory, { recursive: true })
 })
 
 it('shows the certificate that certs.d has for a host that asks who we are', async () => {

@@ -23,6 +23,8 @@ export interface TestRegistry extends AsyncDisposable {
   readonly host: string
   /** `http://127.0.0.1:PORT` */
   readonly url: string
+  /** Where blobs are redirected to, when they are. */
+  readonly storageUrl: string
   /** Changed freely by a test. */
   readonly faults: Faults
   readonly store: TestStore
@@ -112,6 +114,7 @@ export async function startTestRegistry(options: TestRegistryOptions = {}): Prom
   return {
     host: `127.0.0.1:${portOf(registry)}`,
     url: origin(),
+    storageUrl: state.storage(),
     faults,
     store,
     requests,

@@ -234,6 +234,17 @@ describe('proxies', () => {
     )
   })
 
+  it('are left out where a request must go straight', async () => {
+    const target = await serve((_, response) => response.end('straight'))
+    const proxy = await serve((_, response) => response.end('proxied'))
+    const http = client({ proxy: { http: proxy.url } })
+    // This machine under a name that is not known to be loopback.
+    const url = `http://0.0.0.0:${target.port}/`
+    const get = async (direct: boolean) => (await http.send({ method: 'GET', url, direct })).text(100)
+    expect(await get(false)).toBe('proxied')
+    expect(await get(true)).toBe('straight')
+  })
+
   it('that refuse are named as such', async () => {
     const proxy = await serve((_, response) => response.writeHead(407).end())
     proxy.server.on('connect', (_, socket) =>

@@ -30,10 +30,20 @@ export interface TargetState {
   readonly present: Map<Digest, number>
   /** Uploads that a registry opened in place of a mount: used rather than opened again. */
   readonly opened: Map<Digest, Upload>
-  /** The last change of an index of referrers: the next waits for it. */
-  referrers: Promise<unknown>
+  readonly referrers: ReferrerChanges
   /** The registry takes no streamed upload: chunks with a length are sent. */
   chunked: boolean
+}
+
+/** Changes of the indexes that stand in for the referrers API. */
+export interface ReferrerChanges {
+  /** The next waits for it. */
+  last: Promise<unknown>
+  /** By subject, what has not begun: more may join it. */
+  readonly waiting: Map<
+    Digest,
+    { readonly entries: Readonly<Record<string, unknown>>[]; readonly entered: Promise<void> }
+  >
 }
 
 export function newTargetState(): TargetState {
@@ -41,7 +51,7 @@ export function newTargetState(): TargetState {
     writes: false,
     present: new Map(),
     opened: new Map(),
-    referrers: Promise.resolve(),
+    referrers: { last: Promise.resolve(), waiting: new Map() },
     chunked: false,
   }
 }

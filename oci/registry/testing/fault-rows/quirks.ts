@@ -369,7 +369,7 @@ export const QUIRKS: FaultGroup = {
     {
       registry: 'knows no conditions, while several processes enter referrers of one image into that index',
       client: 'looks again whether its entry is there, once the others must have written: none is lost',
-      known: 'distribution 2 and 3',
+      known: 'distribution 2.8',
       check: async () => await enteredTogether({ conditional: false }),
     },
     {

@@ -10,7 +10,8 @@ export function faultDocument(groups: readonly FaultGroup[]): string {
     'in the same process that does so; this page is made from the rows in',
     '[oci/registry/testing/fault-rows](../oci/registry/testing/fault-rows/table.ts), and a test fails when it is out of date',
     '(`npm run registry-faults:write`). What registries have in common is one suite, run on this registry and on',
-    'docker-registry: plain, with TLS of a private authority, with htpasswd, declared insecure.',
+    'docker-registry (plain, with TLS of a private authority, with htpasswd, declared insecure), and on any other that the',
+    'environment variable TEST_REGISTRY names.',
     '',
     ...groups.flatMap(({ title, rows }) => [
       `## ${title}`,

@@ -71,6 +71,31 @@ export const TOKENS: FaultGroup = {
       },
     },
     {
+      registry: 'takes passwords that end within a build',
+      client: 'asks their source anew a minute before',
+      known: 'ECR (12 hours), Artifact Registry (1 hour), ACR (3 hours)',
+      check: async () => {
+        let asked = 0
+        const names = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']
+        const at = await setting(
+          {},
+          {
+            auth: { kind: 'basic', users: Object.fromEntries(names.map((name) => [name, 'secret'])) },
+            credentials: async () => ({
+              kind: 'basic',
+              username: names[asked++] ?? '',
+              password: 'secret',
+              expires: Date.now() + (asked === 1 ? 59_000 : 3600_000),
+            }),
+          },
+        )
+        await pushImage(at.repository, ['latest'])
+        expect(asked).toBe(2)
+        const used = new Set(at.server.log.flatMap(({ headers }) => headers.authorization ?? []))
+        expect(used).toContain(`Basic ${Buffer.from('second:secret').toString('base64')}`)
+      },
+    },
+    {
       registry: 'demands again and again, whatever is sent',
       client: 'answers twice, then says that access is denied',
       check: async () => {

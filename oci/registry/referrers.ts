@@ -118,6 +118,8 @@ async function enter(target: Target, wanted: readonly Json[], subject: Digest): 
     const known = new Set(entries.map((entry) => object(entry)?.digest))
     return { entries, missing: wanted.filter(({ digest }) => !known.has(digest)), etag: found?.etag }
   }
+  /** The last condition that did not hold. Nothing came between where it is still what one reads: it is left out then. */
+  let refused: string | undefined
   for (let tries = 0; tries < TRIES; tries++) {
     await pause(Math.random() * PAUSE * tries)
     const began = monotonicNow()
@@ -125,7 +127,11 @@ async function enter(target: Target, wanted: readonly Json[], subject: Digest): 
     if (missing.length === 0) return
     const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [...entries, ...missing] }
     const content = Buffer.from(JSON.stringify(index))
-    if (!(await replaceTag(target, content, MEDIA_TYPES.ociIndex, tag, etag))) continue
+    const condition = etag === refused ? undefined : etag
+    if (!(await replaceTag(target, content, MEDIA_TYPES.ociIndex, tag, condition))) {
+      refused = etag
+      continue
+    }
     // Others need about as long from their reading to their writing as we did.
     await pause(Math.max(SETTLE, 3 * (monotonicNow() - began)))
     if ((await read()).missing.length === 0) return

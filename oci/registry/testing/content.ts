@@ -46,8 +46,10 @@ async function putManifest(exchange: Exchange): Promise<void> {
   if (name.includes(':') && name !== digest)
     return complain(exchange, 400, 'DIGEST_INVALID', 'digest does not match')
   const condition = request.headers['if-match']
-  if (server.faults.conditional === true && condition !== undefined) {
-    if (condition !== `"${repository.tags.get(name)}"`) return complain(exchange, 412, 'DENIED', 'changed')
+  const { conditional = false } = server.faults
+  if (conditional !== false && condition !== undefined) {
+    const holds = conditional === true && condition === `"${repository.tags.get(name)}"`
+    if (!holds) return complain(exchange, 412, 'DENIED', 'changed')
   }
   repository.manifests.set(digest, { bytes, mediaType: request.headers['content-type'] ?? '' })
   const more = server.faults.tagParameters === true ? exchange.url.searchParams.getAll('tag') : []
@@ -99,7 +101,7 @@ async function getManifest(exchange: Exchange, repository: TestRepository | unde
   const headers = {
     'content-type': manifest.mediaType,
     'docker-content-digest': faults.wrongDigestHeader === true ? sha256(Buffer.from('other')) : digest,
-    ...(faults.conditional === true ? { etag: `"${digest}"` } : {}),
+    ...(faults.conditional !== undefined && faults.conditional !== false ? { etag: `"${digest}"` } : {}),
   }
   if (exchange.kind === 'manifest-head' && faults.wrongHeadLength === true) {
     exchange.response.writeHead(200, { ...headers, 'content-length': String(bytes.length + 7) })

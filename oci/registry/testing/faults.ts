@@ -65,8 +65,8 @@ export interface Faults {
   slowCommit?: number
   /** Tags in the query of a manifest's PUT are set, and confirmed by `OCI-Tag`. */
   tagParameters?: boolean
-  /** Manifests have an ETag, and `If-Match` is heeded. */
-  conditional?: boolean
+  /** Manifests have an ETag, and `If-Match` is heeded; or no condition ever holds, as with a proxy that changes ETags. */
+  conditional?: boolean | 'never'
   /** Manifests are answered in chunks, without a length (zot). */
   chunkedManifests?: boolean
   /** HEAD of a manifest says another length than GET (Harbor). */

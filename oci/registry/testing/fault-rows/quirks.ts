@@ -378,6 +378,18 @@ export const QUIRKS: FaultGroup = {
       check: async () => await enteredTogether({ conditional: true }),
     },
     {
+      registry: 'gives ETags that hold for no condition (412)',
+      client: 'leaves the condition out where nothing has changed',
+      known: 'proxies that compress',
+      check: async () => {
+        const { repository } = await setting({ conditional: 'never' })
+        const image = await pushImage(repository, ['latest'])
+        const entered = [await attach(repository, image, '1'), await attach(repository, image, '2')]
+        const listed = (await repository.referrers(image.digest)).map((entry) => entry.digest)
+        expect(listed.sort()).toEqual(entered.sort())
+      },
+    },
+    {
       registry: 'answers manifests in chunks, without a length',
       client: 'reads them to their end, up to 4 MiB',
       known: 'zot',

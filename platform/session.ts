@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Emit } from '../core/event.ts'
 import type { HttpClient, ProxySettings } from '../core/http/types.ts'
 import type { Registry } from '../oci/registry/types.ts'
+import { parseToml } from '../spec/toml/parse.ts'
 import { type Directories, directories } from './config/directories.ts'
 import { readSettings, type Settings } from './config/settings.ts'
 import type { Program } from './program.ts'
@@ -71,18 +72,19 @@ export function openSession(program: Program, env: Environment): Session {
     http,
     registry: async (emit, insecure) => {
       const oci = await import('../oci/registry/index.ts')
+      const client = await http()
+      const warn = (message: string) => emit({ type: 'warning', message })
+      const clouds = settings.cloudIdentities ? [oci.cloudCredentials({ http: client, env, warn })] : []
       return oci.createRegistry({
-        http: await http(),
+        http: client,
         emit,
         sharing: store.layout.sharing,
         insecure: [...settings.insecureRegistries, ...insecure],
+        rules: oci.readPullRules(env, (text, file) => parseToml(text, { file })),
         credentials: oci.credentialChain(
           oci.registryAuthCredentials(env.CNB_REGISTRY_AUTH ?? ''),
-          oci.dockerConfigCredentials({
-            files: oci.credentialFiles(env),
-            env,
-            warn: (message) => emit({ type: 'warning', message }),
-          }),
+          oci.dockerConfigCredentials({ files: oci.credentialFiles(env), env, warn }),
+          ...clouds,
         ),
       })
     },
@@ -100,12 +102,12 @@ export function openSession(program: Program, env: Environment): Session {
 }
 
 async function connect(program: Program, env: Environment, proxy: ProxySettings): Promise<HttpClient> {
-  const { createHttpClient, httpOptionsFromEnvironment, systemCertificates } = await import(
-    '../core/http/index.ts'
-  )
+  const { certsD, certsDDirectories, createHttpClient, httpOptionsFromEnvironment, systemCertificates } =
+    await import('../core/http/index.ts')
   return createHttpClient({
     proxy: { ...httpOptionsFromEnvironment(env).proxy, ...proxy },
     certificates: systemCertificates(env),
+    hostTls: certsD(certsDDirectories(env)),
     userAgent: `slipway/${program.version}`,
   })
 }

@@ -98,6 +98,26 @@ describe('createHttpClient', () => {
     expect(await send()).toMatchObject({ body: '', headers: { 'content-length': '0' } })
   })
 
+  it('opens eight connections to an origin at most, or as many as it is told', async () => {
+    let now = 0
+    let most = 0
+    const { url } = await serve((_, response) => {
+      most = Math.max(most, ++now)
+      setTimeout(() => response.end(() => now--), 5)
+    })
+    for (const [options, limit] of [
+      [{}, 8],
+      [{ connectionsPerOrigin: 2 }, 2],
+    ] as const) {
+      most = 0
+      const http = client(options)
+      await Promise.all(
+        Array.from({ length: 40 }, async () => (await http.send({ method: 'GET', url })).discard()),
+      )
+      expect(most).toBe(limit)
+    }
+  })
+
   it('gives headers of one name one by one', async () => {
     const { url } = await serve(echo)
     const response = await client().send({ method: 'GET', url })
@@ -232,6 +252,17 @@ describe('proxies', () => {
     expect((await failure(http.send({ method: 'GET', url: 'https://secure.example/' }))).code).toBe(
       'HTTP_TLS_FAILED',
     )
+  })
+
+  it('are left out where a request must go straight', async () => {
+    const target = await serve((_, response) => response.end('straight'))
+    const proxy = await serve((_, response) => response.end('proxied'))
+    const http = client({ proxy: { http: proxy.url } })
+    // This machine under a name that is not known to be loopback.
+    const url = `http://0.0.0.0:${target.port}/`
+    const get = async (direct: boolean) => (await http.send({ method: 'GET', url, direct })).text(100)
+    expect(await get(false)).toBe('proxied')
+    expect(await get(true)).toBe('straight')
   })
 
   it('that refuse are named as such', async () => {

@@ -41,7 +41,7 @@ async function dispatch(
 ): Promise<HttpResponse> {
   const source = request.body === undefined ? undefined : trackedBody(request.body)
   try {
-    const dispatcher = dispatchers.for(url, request.insecureTls ?? false)
+    const dispatcher = dispatchers.for(url, request)
     const answer = await dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,

@@ -7,7 +7,7 @@ import type { HostTls, HttpOptions } from './types.ts'
 
 /** Loaded lazily, with undici: see client.ts. Pools of connections, one per origin and way of verifying it, direct or through a proxy. */
 export interface Dispatchers {
-  for(url: URL, insecureTls: boolean): Dispatcher
+  for(url: URL, use: { readonly insecureTls?: boolean; readonly direct?: boolean }): Dispatcher
   close(): Promise<void>
 }
 
@@ -16,11 +16,11 @@ export function createDispatchers(options: HttpOptions): Dispatchers {
   const proxyFor = proxySelector(options.proxy ?? {})
   const trust = trustStore(options)
   return {
-    for(url, insecureTls) {
-      const key = `${url.origin} ${insecureTls}`
+    for(url, { insecureTls = false, direct = false }) {
+      const key = `${url.origin} ${insecureTls} ${direct}`
       let dispatcher = byKey.get(key)
       if (dispatcher === undefined) {
-        dispatcher = create(options, url, insecureTls, proxyFor(url), trust)
+        dispatcher = create(options, url, insecureTls, direct ? undefined : proxyFor(url), trust)
         byKey.set(key, dispatcher)
       }
       return dispatcher
@@ -78,7 +78,7 @@ type TrustStore = (host: string) => SecureContext | undefined
 function trustStore(options: HttpOptions): TrustStore {
   const contexts = new Map<string, SecureContext | undefined>()
   return (host) => {
-    const special = options.hosts?.[host]
+    const special = options.hostTls?.(host)
     const key = special === undefined ? '' : host
     if (!contexts.has(key)) contexts.set(key, contextOf(options.certificates ?? [], special))
     return contexts.get(key)

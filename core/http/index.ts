@@ -1,3 +1,4 @@
+export { certsD, certsDDirectories } from './certs-d.ts'
 export { createHttpClient } from './client.ts'
 export {
   CERTIFICATE_BUNDLES,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isLoopback, isPrivateAddress, isRfc1918, proxySelector } from './no-proxy.ts'
+import { GO_ANSWERS, GO_URLS } from './testing/no-proxy-of-go.ts'
 
 const proxied = (noProxy: string, url: string) =>
   proxySelector({ http: 'http://proxy:1', https: 'http://proxy:2', noProxy })(new URL(url)) !== undefined
@@ -41,6 +42,32 @@ describe('NO_PROXY as Go reads it', () => {
     ['', 'http://registry.localhost/', false],
   ])('%j: %s goes through the proxy: %s', (noProxy, url, expected) => {
     expect(proxied(noProxy, url)).toBe(expected)
+  })
+
+  it.each(Object.entries(GO_ANSWERS))('%j, as Go answered', (noProxy, answers) => {
+    expect(GO_URLS.map((url) => (proxied(noProxy, url) ? 'p' : '-')).join('')).toBe(answers)
+  })
+
+  it('a list exempts what one of its entries does, however it is written', () => {
+    const entry = fc.constantFrom(...Object.keys(GO_ANSWERS))
+    const padding = fc.constantFrom('', ' ', '\t', ' ,')
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(padding, entry, padding), { maxLength: 6 }),
+        fc.constantFrom(...GO_URLS),
+        (list, url) => {
+          const text = list.map((parts) => parts.join('')).join(',')
+          const exempt = list.some(([, one]) => GO_ANSWERS[one]?.[GO_URLS.indexOf(url)] === '-')
+          // A list of nothing exempts what an empty entry does.
+          expect(proxied(text, url)).toBe(!exempt && proxied('', url))
+        },
+      ),
+    )
+  })
+
+  it('goes beyond Go where it is plain what was meant', () => {
+    expect(proxied('[fd00::1]', 'http://[fd00::1]/')).toBe(false)
+    expect(proxied('', 'http://registry.localhost/')).toBe(false)
   })
 
   it('takes the proxy of the scheme, and http for one without scheme', () => {

@@ -1,4 +1,5 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
+import { domainToASCII } from 'node:url'
 import type { ProxySettings } from './types.ts'
 
 /** Which proxy a URL goes through, read as Go's net/http reads the environment, so that one setting serves both worlds. */
@@ -94,20 +95,35 @@ function noProxyMatcher(text: string): Matcher {
 
 function entryMatcher(entry: string): Matcher | undefined {
   const list = new BlockList()
-  if (addCidr(list, entry)) return (host) => inBlocks(list, host)
+  if (addCidr(list, entry)) {
+    // A block of IPv6 holds no IPv4 address, though each of them has a form in it.
+    const ipv4 = isIPv4(entry)
+    return (host) => isIPv4(host) === ipv4 && inBlocks(list, host)
+  }
   const { host: named, port } = splitHostPort(entry)
   const portMatches = (actual: string) => port === undefined || port === '' || port === actual
   const version = isIP(named)
-  if (version !== 0) {
+  if (version !== 0 && !named.includes('%')) {
     list.addAddress(named, version === 4 ? 'ipv4' : 'ipv6')
     return (host, actual) => inBlocks(list, host) && portMatches(actual)
   }
   if (named === '') return undefined
   // `.example.com` and `*.example.com` mean what is below; `example.com` means itself too.
-  const suffix = named.startsWith('*.') ? named.slice(1) : named
+  const suffix = ascii(named.startsWith('*.') ? named.slice(1) : named)
   const itself = !suffix.startsWith('.')
   const below = itself ? `.${suffix}` : suffix
   return (host, actual) => (host.endsWith(below) || (itself && host === suffix)) && portMatches(actual)
+}
+
+/** An IPv4 address or block, also in the form that IPv6 has for it. */
+function isIPv4(text: string): boolean {
+  return /^(?:::ffff:|\d+\.)/.test(text)
+}
+
+/** A name as URLs have it: `bücher.example` → `xn--bcher-kva.example`. */
+function ascii(name: string): string {
+  const [, dot = '', rest = ''] = /^(\.?)(.*)$/.exec(name) ?? []
+  return /^[\x21-\x7e]*$/.test(rest) ? name : dot + domainToASCII(rest)
 }
 
 function splitHostPort(entry: string): { host: string; port?: string } {

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly timeouts?: Omit<Timeouts, 'connect'>
   /** Do not verify the server's certificate: only for registries that were declared insecure. */
   readonly insecureTls?: boolean
+  /** By no proxy, whatever the settings: services of the machine itself are reached from it alone. */
+  readonly direct?: boolean
 }
 
 export interface HttpHeaders {
@@ -90,8 +92,8 @@ export interface HttpOptions {
   readonly proxy?: ProxySettings
   /** PEM texts (each may hold several certificates) that are trusted besides Node's defaults. */
   readonly certificates?: readonly string[]
-  /** By host with port where it is not 443. */
-  readonly hosts?: Readonly<Record<string, HostTls>>
+  /** What a host has of its own, asked with its first connection: `registry.example`, with port where it is not 443. */
+  readonly hostTls?: (host: string) => HostTls | undefined
   readonly timeouts?: Timeouts
   /** Connections kept to one origin at a time. Default 8. */
   readonly connectionsPerOrigin?: number

@@ -1,4 +1,5 @@
 import type { Digest } from '../../oci/digest.ts'
+import type { LayerSource } from '../../oci/layer-source.ts'
 import type { BlockConsumer } from '../../oci/write-layer.ts'
 import type { CacheMetadata } from '../../spec/labels/cache-metadata.ts'
 import type { LayerRecords } from './records.ts'
@@ -34,6 +35,11 @@ export interface CacheWriter extends AsyncDisposable {
   reuse(diffId: Digest): Promise<boolean>
   /** A layer whose tar is being made. */
   add(): Promise<CacheLayerSink>
+  /**
+   * Takes a layer from its source, which can be read as often as its upload needs. For one whose tar was lost on the way;
+   * absent where a second try would end like the first.
+   */
+  replay?(diffId: Digest, source: LayerSource): Promise<void>
   /** Puts the new content in the place of the old one, in one step. */
   commit(metadata: CacheMetadata): Promise<void>
 }

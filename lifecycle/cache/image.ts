@@ -2,6 +2,7 @@ import { SlipwayError } from '../../core/error.ts'
 import type { Emit } from '../../core/event.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Image, Repository } from '../../oci/image.ts'
+import type { LayerSource } from '../../oci/layer-source.ts'
 import { hostPlatform } from '../../oci/platform.ts'
 import { imageLayers } from '../../oci/read-image.ts'
 import { DEFAULT_TAG } from '../../oci/reference.ts'
@@ -138,6 +139,16 @@ class ImageWriter implements CacheWriter {
         await layer.abandon()
       },
     }
+  }
+
+  async replay(diffId: Digest, source: LayerSource): Promise<void> {
+    const written = await writeLayer(source, this.#repository)
+    if (written.diffId !== diffId) {
+      throw new SlipwayError('CACHE_LAYER_CHANGED', 'the layer changed while it was cached', {
+        subject: this.#repository.name,
+      })
+    }
+    this.#layers.set(diffId, addedLayer(written))
   }
 
   async commit(metadata: CacheMetadata): Promise<void> {

@@ -6,7 +6,7 @@ import { type BlockConsumer, writeLayer } from '../../oci/write-layer.ts'
 /**
  * The upload of a layer whose tar somebody else makes, block by block, without keeping it: a block is taken when the
  * upload wants it, and its maker waits meanwhile. The tar cannot be read again, so what the repository's client would
- * try once more fails here.
+ * try once more fails here, and the writer is given the layer's source afterwards ({@link CacheWriter.replay}).
  */
 export class PushedLayer implements BlockConsumer {
   readonly #repository: Repository

@@ -1,4 +1,5 @@
-import { isTemporaryError, isTemporaryStatus } from '../../core/http/retry.ts'
+import { SlipwayError } from '../../core/error.ts'
+import { isTemporaryError, isTemporaryStatus, Temporary } from '../../core/http/retry.ts'
 import type { HttpResponse } from '../../core/http/types.ts'
 import { resource, type Target, writeScopes } from './target.ts'
 import { accepted, type Upload } from './upload-session.ts'
@@ -10,6 +11,8 @@ import { accepted, type Upload } from './upload-session.ts'
 
 /** GHCR refuses larger ones. */
 const CHUNK = 4 * 1024 * 1024
+/** A piece is held in memory: a registry cannot ask for any size. */
+const LARGEST = 64 * 1024 * 1024
 /** How often one piece is resumed before the whole blob is begun anew. */
 const RESUMES = 3
 
@@ -20,10 +23,22 @@ export async function sendInChunks(
   subject: string,
 ): Promise<void> {
   let offset = 0
-  for await (const piece of pieces(bytes, CHUNK)) {
+  for await (const piece of pieces(bytes, pieceSize(open, subject))) {
     await sendPiece(target, open, piece, offset, subject)
     offset += piece.length
   }
+}
+
+function pieceSize({ leastPiece }: Upload, subject: string): number {
+  if (leastPiece <= LARGEST) return Math.max(CHUNK, leastPiece)
+  throw new SlipwayError(
+    'OCI_ANSWER_INVALID',
+    `the registry wants pieces of ${leastPiece} bytes: ${subject}`,
+    {
+      subject,
+      class: 'infrastructure',
+    },
+  )
 }
 
 async function sendPiece(
@@ -39,7 +54,10 @@ async function sendPiece(
     if (failure === undefined) return
     const end = resumes < RESUMES ? await received(target, open) : undefined
     // What the registry has must lie within this piece: anything before it is gone from memory.
-    if (end === undefined || end < offset || end > offset + piece.length) throw failure
+    if (end === undefined || end < offset || end > offset + piece.length) {
+      // What cannot be resumed can be begun anew.
+      throw failure instanceof Temporary ? failure : new Temporary(failure)
+    }
     sent = end - offset
   }
 }

@@ -23,6 +23,14 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 
 /** A manifest or index by tag or digest; undefined where there is none. */
 export async function getManifest(target: Target, reference: string): Promise<StoredManifest | undefined> {
+  return (await getTagged(target, reference))?.stored
+}
+
+/** As {@link getManifest}, with what a change of the tag may be made conditional on. */
+export async function getTagged(
+  target: Target,
+  reference: string,
+): Promise<{ readonly stored: StoredManifest; readonly etag: string | undefined } | undefined> {
   checkName(target, reference)
   const subject = subjectOf(target, reference)
   const response = await target.session.send({
@@ -36,7 +44,8 @@ export async function getManifest(target: Target, reference: string): Promise<St
   if (response.status !== 200) throw (await refusal(response, 'read the manifest', subject)).error
   const bytes = await manifestBytes(response, subject)
   const digest = checkDigest(bytes, reference, response, subject)
-  return { digest, mediaType: mediaTypeOf(bytes, response, subject), bytes }
+  const stored = { digest, mediaType: mediaTypeOf(bytes, response, subject), bytes }
+  return { stored, etag: response.headers.get('etag') }
 }
 
 /** Digest of a manifest by HEAD, or by GET where the registry does not say; undefined where there is none. */
@@ -73,7 +82,13 @@ export interface PutResult {
  */
 const BLOB_UNKNOWN = 'MANIFEST_BLOB_UNKNOWN'
 
-/** Stores bytes under each tag, or under their digest alone where there is no tag. */
+/** From so many tags on it pays to ask for all of them at once, though few registries can. */
+const SEVERAL = 3
+
+/**
+ * Stores bytes under each tag, or under their digest alone where there is no tag. Many tags are first tried in one request
+ * (distribution spec after 1.1, `tag` parameters): those that the registry does not confirm are written one by one.
+ */
 export async function putManifest(
   target: Target,
   bytes: Uint8Array,
@@ -83,33 +98,68 @@ export async function putManifest(
   if (bytes.length > MANIFEST_LIMIT) throw tooLarge(target.name, bytes.length)
   for (const tag of tags) checkName(target, tag)
   const digest = digestOf(bytes)
-  const names = tags.length === 0 ? [digest] : [...new Set(tags)]
-  const results: PutResult[] = []
-  for (const name of names) results.push(await putOne(target, bytes, mediaType, name, digest))
+  const own = [...new Set(tags)]
+  const put = { bytes, mediaType, digest }
+  const results: PutAnswer[] = []
+  if (own.length >= SEVERAL) results.push(await putOne(target, put, digest, own))
+  const confirmed = results.flatMap(({ confirmedTags }) => confirmedTags)
+  const names = own.length === 0 ? [digest] : own.filter((tag) => !confirmed.includes(tag))
+  for (const name of names) results.push(await putOne(target, put, name))
   return { digest, subjectNoted: results.some(({ subjectNoted }) => subjectNoted) }
+}
+
+/**
+ * Stores bytes under a tag that is still what it was when `etag` was read. False where it is not; registries that know no
+ * conditions store them anyway.
+ */
+export async function replaceTag(
+  target: Target,
+  bytes: Uint8Array,
+  mediaType: string,
+  tag: string,
+  etag: string | undefined,
+): Promise<boolean> {
+  if (bytes.length > MANIFEST_LIMIT) throw tooLarge(target.name, bytes.length)
+  const put = { bytes, mediaType, digest: digestOf(bytes), ...(etag === undefined ? {} : { ifMatch: etag }) }
+  return (await putOne(target, put, tag)).stored
+}
+
+interface Put {
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+  readonly digest: Digest
+  readonly ifMatch?: string
+}
+
+interface PutAnswer {
+  readonly stored: boolean
+  readonly subjectNoted: boolean
+  readonly confirmedTags: readonly string[]
 }
 
 async function putOne(
   target: Target,
-  bytes: Uint8Array,
-  mediaType: string,
+  { bytes, mediaType, digest, ifMatch }: Put,
   name: string,
-  digest: Digest,
-): Promise<PutResult> {
+  tags: readonly string[] = [],
+): Promise<PutAnswer> {
   const subject = subjectOf(target, name)
+  const query = tags.map((tag) => `tag=${encodeURIComponent(tag)}`).join('&')
+  const notStored = (status: number) =>
+    (status === 412 && ifMatch !== undefined) || (status === 400 && tags.length > 0)
   const response = await target.retrier.run(target.session.registry, async () => {
     const response = await target.session.send({
       method: 'PUT',
-      target: resource(target, `manifests/${name}`),
+      target: resource(target, `manifests/${name}${query === '' ? '' : `?${query}`}`),
       // undici writes the length of a byte array; Nexus refuses a manifest without.
-      headers: { 'content-type': mediaType },
+      headers: { 'content-type': mediaType, ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }) },
       body: bytes,
       repository: target.path,
       scopes: writeScopes(target),
       once: true,
       timeouts: COMMIT,
     })
-    if (response.status >= 200 && response.status <= 204) return response
+    if ((response.status >= 200 && response.status <= 204) || notStored(response.status)) return response
     const refused = await refusal(response, 'write the manifest', subject)
     // A token that ended, or allowed less: the session has noted it, the next try has another one.
     if (refused.status === 401) throw new Temporary(refused.error, 0)
@@ -118,12 +168,22 @@ async function putOne(
       temporary: refused.temporary || refused.complaints.some(({ code }) => code === BLOB_UNKNOWN),
     })
   })
+  if (notStored(response.status)) {
+    await response.discard()
+    return { stored: false, subjectNoted: false, confirmedTags: [] }
+  }
   const answered = response.headers.get('docker-content-digest')
   await response.discard()
   if (answered !== undefined && isDigest(answered) && answered.startsWith('sha256:') && answered !== digest) {
     throw mismatch(subject, digest, answered)
   }
-  return { digest, subjectNoted: response.headers.get('oci-subject') !== undefined }
+  return {
+    stored: true,
+    subjectNoted: response.headers.get('oci-subject') !== undefined,
+    confirmedTags: response.headers
+      .all('oci-tag')
+      .flatMap((line) => line.split(',').map((tag) => tag.trim())),
+  }
 }
 
 /** Removes a manifest or tag. False where it is not there. */

@@ -1,8 +1,8 @@
 import type { Digest } from '../digest.ts'
 import { blobSize } from './download.ts'
-import { uploadLocation } from './location.ts'
 import { pullScope, pushScope } from './scope.ts'
 import { resource, type Target } from './target.ts'
+import { openedUpload } from './upload-session.ts'
 
 /**
  * Makes a blob of another repository of the registry available in this one (distribution spec, mounting). False where
@@ -20,10 +20,7 @@ export async function mountBlob(target: Target, digest: Digest, from: string): P
     scopes: [pushScope(target.path), pullScope(from)],
   })
   if (response.status === 202) {
-    const { origin } = await target.session.endpoint(target.path)
-    const location = uploadLocation(response, origin)
-    await response.discard()
-    target.state.opened.set(digest, location)
+    target.state.opened.set(digest, await openedUpload(target, response))
     return false
   }
   await response.discard()

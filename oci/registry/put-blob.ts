@@ -66,8 +66,7 @@ async function existing(target: Target, digest: Digest, waited: boolean): Promis
   try {
     const size = await blobSize(target, digest)
     if (size === undefined) return undefined
-    if (target.state.opened.delete(digest) && opened !== undefined)
-      await abandon(target, { location: opened })
+    if (target.state.opened.delete(digest) && opened !== undefined) await abandon(target, opened)
     return { digest, size }
   } catch (error) {
     // Some accounts may push and not look; the push itself will say whether it is allowed.

@@ -1,8 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { monotonicNow } from '../../core/clock.ts'
 import { SlipwayError } from '../../core/error.ts'
 import { algorithm, type Digest, digestOf, encoded, isDigest } from '../digest.ts'
 import { type Descriptor, MEDIA_TYPES } from '../image.ts'
 import { refusal } from './failure.ts'
-import { getManifest, MANIFEST_LIMIT, putManifest } from './manifests.ts'
+import { getManifest, getTagged, MANIFEST_LIMIT, replaceTag } from './manifests.ts'
 import { nextPage } from './pages.ts'
 import { readScopes, resource, type Target } from './target.ts'
 
@@ -71,12 +73,16 @@ export function subjectOf(bytes: Uint8Array): Digest | undefined {
 }
 
 /** How often another writer of the same index may come between. */
-const TRIES = 5
+const TRIES = 12
+/** Milliseconds at most, times the tries there were, before a lost race is run again: so that its runners part. */
+const PAUSE = 100
+/** Milliseconds at least in which another writer, who had read the index before us, may still write over it. */
+const SETTLE = 300
 
 /**
- * Enters a manifest into the index of its subject. Registries without the API have no conditional writes either: within a
- * process one change waits for the other; between processes what was written is read again and entered anew where it is
- * gone, which narrows the gap and cannot close it.
+ * Enters a manifest into the index of its subject. Within a process one change waits for the other, and what comes
+ * meanwhile for the same subject is entered together. Between processes the write is conditional where the registry gives an ETag (`If-Match`), but few heed it: what was written is looked at again
+ * when those who read before it must have written, and is entered anew where it is gone.
  * @throws SlipwayError `OCI_REFERRER_LOST` when it is gone every time
  */
 export async function enterFallback(
@@ -85,21 +91,50 @@ export async function enterFallback(
   mediaType: string,
   subject: Digest,
 ): Promise<void> {
-  const before = target.state.referrers
-  const change = before.catch(() => {}).then(() => enter(target, bytes, mediaType, subject))
-  target.state.referrers = change
-  await change
+  const { referrers } = target.state
+  const entry = descriptorFor(bytes, mediaType)
+  const waiting = referrers.waiting.get(subject)
+  if (waiting !== undefined) {
+    if (waiting.entries.every(({ digest }) => digest !== entry.digest)) waiting.entries.push(entry)
+    return await waiting.entered
+  }
+  const entries = [entry]
+  const entered = referrers.last
+    .catch(() => {})
+    .then(() => {
+      referrers.waiting.delete(subject)
+      return enter(target, entries, subject)
+    })
+  referrers.waiting.set(subject, { entries, entered })
+  referrers.last = entered
+  await entered
 }
 
-async function enter(target: Target, bytes: Uint8Array, mediaType: string, subject: Digest): Promise<void> {
+async function enter(target: Target, wanted: readonly Json[], subject: Digest): Promise<void> {
   const tag = fallbackTag(subject)
-  const entry = descriptorFor(bytes, mediaType)
+  const read = async () => {
+    const found = await getTagged(target, tag)
+    const entries = found === undefined ? [] : rawEntries(parse(found.stored.bytes))
+    const known = new Set(entries.map((entry) => object(entry)?.digest))
+    return { entries, missing: wanted.filter(({ digest }) => !known.has(digest)), etag: found?.etag }
+  }
+  /** The last condition that did not hold. Nothing came between where it is still what one reads: it is left out then. */
+  let refused: string | undefined
   for (let tries = 0; tries < TRIES; tries++) {
-    const stored = await getManifest(target, tag)
-    const entries = stored === undefined ? [] : rawEntries(parse(stored.bytes))
-    if (entries.some((known) => object(known)?.digest === entry.digest)) return
-    const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [...entries, entry] }
-    await putManifest(target, Buffer.from(JSON.stringify(index)), MEDIA_TYPES.ociIndex, [tag])
+    await pause(Math.random() * PAUSE * tries)
+    const began = monotonicNow()
+    const { entries, missing, etag } = await read()
+    if (missing.length === 0) return
+    const index = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [...entries, ...missing] }
+    const content = Buffer.from(JSON.stringify(index))
+    const condition = etag === refused ? undefined : etag
+    if (!(await replaceTag(target, content, MEDIA_TYPES.ociIndex, tag, condition))) {
+      refused = etag
+      continue
+    }
+    // Others need about as long from their reading to their writing as we did.
+    await pause(Math.max(SETTLE, 3 * (monotonicNow() - began)))
+    if ((await read()).missing.length === 0) return
   }
   throw new SlipwayError(
     'OCI_REFERRER_LOST',

@@ -1,3 +1,4 @@
+import { SlipwayError } from '../../core/error.ts'
 import { createRetrier } from '../../core/http/retry.ts'
 import type { Digest } from '../digest.ts'
 import type { Repository } from '../image.ts'
@@ -8,7 +9,9 @@ import { memoised } from './credentials/chain.ts'
 import { blobSize, openBlob, openBlobFrom } from './download.ts'
 import { isInsecure } from './endpoint.ts'
 import { deleteManifest, getManifest, manifestDigest, putManifest } from './manifests.ts'
+import { mirrored } from './mirrored.ts'
 import { mountBlob } from './mount.ts'
+import { insecureEntries, pullPlaces, ruleFor } from './pull-rules.ts'
 import { putBlob } from './put-blob.ts'
 import { enterFallback, listReferrers, subjectOf } from './referrers.ts'
 import { createSession, type Session } from './session.ts'
@@ -37,8 +40,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   const states = new Map<string, TargetState>()
   const sharing = options.sharing ?? { leases: createLeases() }
 
+  const rules = options.rules ?? []
+  const insecureHosts = [...(options.insecure ?? []), ...rules.flatMap(insecureEntries)]
+  /** Origins of mirrors that have failed. */
+  const failed = new Set<string>()
+
   const sessionFor = (reference: Reference): Session => {
-    const insecure = isInsecure(reference.registry, reference.repository, options.insecure ?? [])
+    const insecure =
+      isInsecure(reference.registry, reference.repository, insecureHosts) ||
+      ruleFor(rules, reference)?.insecure === true
     const key = `${reference.registry.toLowerCase()} ${insecure}`
     let session = sessions.get(key)
     if (session === undefined) {
@@ -46,6 +56,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         http: options.http,
         registry: reference.registry,
         insecure,
+        isInsecureHost: (host) => isInsecure(host, '', insecureHosts),
         credentials,
         retrier,
         emit,
@@ -55,16 +66,45 @@ export function createRegistry(options: RegistryOptions): Registry {
     return session
   }
 
+  const open = (reference: Reference): { repository: RegistryRepository; state: TargetState } => {
+    const name = repositoryName(reference)
+    const state = states.get(name) ?? newTargetState()
+    states.set(name, state)
+    const session = sessionFor(reference)
+    const target = { session, path: reference.repository, name, retrier, emit, state, ...sharing }
+    return { repository: createRepository(target, reference), state }
+  }
+
   return {
     repository(reference) {
-      const name = repositoryName(reference)
-      const state = states.get(name) ?? newTargetState()
-      states.set(name, state)
-      const session = sessionFor(reference)
-      const target = { session, path: reference.repository, name, retrier, emit, state, ...sharing }
-      return createRepository(target, reference)
+      const rule = ruleFor(rules, reference)
+      if (rule?.blocked === true) throw blocked(reference)
+      const { repository, state } = open(reference)
+      const places = rule === undefined ? [] : pullPlaces(rule, reference)
+      if (places.length === 0) return repository
+      const others = places.map(({ reference, serves }) => ({ ...open(reference), serves }))
+      const last = rule?.location === undefined ? repository : others.pop()?.repository
+      const reading = mirrored(repository, {
+        mirrors: others,
+        last: last ?? repository,
+        isWritten: () => state.writes,
+        failed,
+        emit,
+      })
+      // Its blobs are mounted from it as from the repository itself.
+      paths.set(reading, reference.repository)
+      return reading
     },
   }
+}
+
+function blocked(reference: Reference): SlipwayError {
+  const name = repositoryName(reference)
+  return new SlipwayError('OCI_REGISTRY_BLOCKED', `registries.conf blocks ${name}`, {
+    subject: name,
+    hint: 'registries.conf of this machine has `blocked = true` for it',
+    class: 'usage',
+  })
 }
 
 function createRepository(target: Target, reference: Reference): RegistryRepository {

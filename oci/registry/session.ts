@@ -49,6 +49,8 @@ export interface SessionOptions {
   readonly http: HttpClient
   readonly registry: string
   readonly insecure: boolean
+  /** Hosts (with port) whose certificates are not verified, wherever a registry sends us: storage, Location, realm. */
+  isInsecureHost(host: string): boolean
   readonly credentials: CredentialSource
   readonly retrier: Retrier
   readonly emit: Emit
@@ -58,7 +60,7 @@ export interface SessionOptions {
 const MAX_ANSWERS = 2
 
 export function createSession(options: SessionOptions): Session {
-  const once = options.http.once ?? options.http
+  const once = trusting(options.http.once ?? options.http, options.isInsecureHost)
   // What the registry asks for (Retry-After) holds for uploads and requests alike, so both wait under its name.
   const own = new Set(
     [`https://${options.registry}`, `http://${options.registry}`].map((text) => new URL(text).origin),
@@ -225,6 +227,15 @@ export function createSession(options: SessionOptions): Session {
       }
       return known as Endpoint
     },
+  }
+}
+
+/** A client that verifies no certificate of hosts that were declared insecure. */
+function trusting(client: HttpClient, isInsecureHost: (host: string) => boolean): HttpClient {
+  return {
+    send: (request) =>
+      client.send(isInsecureHost(new URL(request.url).host) ? { ...request, insecureTls: true } : request),
+    close: () => client.close(),
   }
 }
 

@@ -6,6 +6,7 @@ import { readScopes, resource, type Target } from './target.ts'
 /** Registries page their lists; a page is this long at most, and so is what is kept of hostile ones. */
 const PAGE_BYTES = 4 * 1024 * 1024
 const MOST = 10_000
+const MOST_PAGES = 1000
 
 /** Tags in the registry's order (distribution spec, listing tags); pages are followed by their `Link`. */
 export async function listTags(target: Target): Promise<readonly string[]> {
@@ -30,7 +31,7 @@ export async function listTags(target: Target): Promise<readonly string[]> {
     for (const tag of listed) if (typeof tag === 'string') tags.push(tag)
     if (tags.length > MOST) return tags.slice(0, MOST)
     page = nextPage(response.headers.get('link'), response.url, origin)
-    if (page !== undefined && seen.has(page)) throw endless(target.name)
+    if (page !== undefined && (seen.has(page) || seen.size >= MOST_PAGES)) throw endless(target.name)
   }
   return tags
 }

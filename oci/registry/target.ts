@@ -5,6 +5,7 @@ import type { Leases } from '../sharing/leases.ts'
 import type { Places } from '../sharing/places.ts'
 import { pullScope, pushScope } from './scope.ts'
 import type { Session } from './session.ts'
+import type { Upload } from './upload-session.ts'
 
 /** One repository as the operations on it see it. */
 export interface Target {
@@ -28,11 +29,21 @@ export interface TargetState {
   /** Blobs that are known to be there, with their sizes. */
   readonly present: Map<Digest, number>
   /** Uploads that a registry opened in place of a mount: used rather than opened again. */
-  readonly opened: Map<Digest, URL>
-  /** The last change of an index of referrers: the next waits for it. */
-  referrers: Promise<unknown>
+  readonly opened: Map<Digest, Upload>
+  readonly referrers: ReferrerChanges
   /** The registry takes no streamed upload: chunks with a length are sent. */
   chunked: boolean
+}
+
+/** Changes of the indexes that stand in for the referrers API. */
+export interface ReferrerChanges {
+  /** The next waits for it. */
+  last: Promise<unknown>
+  /** By subject, what has not begun: more may join it. */
+  readonly waiting: Map<
+    Digest,
+    { readonly entries: Readonly<Record<string, unknown>>[]; readonly entered: Promise<void> }
+  >
 }
 
 export function newTargetState(): TargetState {
@@ -40,7 +51,7 @@ export function newTargetState(): TargetState {
     writes: false,
     present: new Map(),
     opened: new Map(),
-    referrers: Promise.resolve(),
+    referrers: { last: Promise.resolve(), waiting: new Map() },
     chunked: false,
   }
 }

@@ -6,6 +6,7 @@ import type { Descriptor, Repository } from '../image.ts'
 import type { Reference } from '../reference.ts'
 import type { Sharing } from '../sharing/sharing.ts'
 import type { CredentialSource } from './credentials/types.ts'
+import type { PullRule } from './pull-rules.ts'
 
 export interface RegistryOptions {
   /** A client of core/http; retries are the registry's own, so it need not be one that retries. */
@@ -14,6 +15,8 @@ export interface RegistryOptions {
   readonly credentials?: CredentialSource
   /** Registries (`host:port`) or prefixes of names that may be plain http or have any certificate (cnb-spec AU-5). */
   readonly insecure?: readonly string[]
+  /** Mirrors to pull from, blocked and insecure registries. Their order is that of their files. */
+  readonly rules?: readonly PullRule[]
   /** Told of warnings of registries and of uploaded bytes. */
   readonly emit?: Emit
   readonly retry?: RetryOptions
@@ -30,6 +33,7 @@ export interface Registry {
 /** What a registry can do beyond every other {@link Repository}. */
 export interface RegistryRepository extends Repository {
   readonly reference: Reference
+  openBlobFrom(digest: Digest, offset: number, size?: number): AsyncIterable<Uint8Array>
   /** Digest of a manifest without its bytes (HEAD); undefined where there is none. */
   manifestDigest(reference: string): Promise<Digest | undefined>
   /** Tags in the registry's order, at most 10,000; none where the repository does not exist. */

@@ -9,9 +9,12 @@ import { resource, type Target, writeScopes } from './target.ts'
 
 /** Statuses by which a registry, or a proxy before it, says that it wants lengths or smaller requests. */
 const WANTS_CHUNKS = new Set([411, 413, 501])
-/** An upload that a registry has opened: where it goes on. The Location changes with every step. */
+/** An upload that a registry has opened. */
 export interface Upload {
+  /** Where it goes on; changes with every step. */
   location: URL
+  /** The least bytes of a piece that is not the last (`OCI-Chunk-Min-Length`), where the registry says so. */
+  readonly leastPiece: number
 }
 
 /** POST: where to send a blob to; an upload that was opened in place of a mount is used first. */
@@ -19,7 +22,7 @@ export async function openUpload(target: Target, digest?: Digest): Promise<Uploa
   const opened = digest === undefined ? undefined : target.state.opened.get(digest)
   if (digest !== undefined && opened !== undefined) {
     target.state.opened.delete(digest)
-    return { location: opened }
+    return opened
   }
   const response = await target.session.send({
     method: 'POST',
@@ -29,10 +32,16 @@ export async function openUpload(target: Target, digest?: Digest): Promise<Uploa
     once: true,
   })
   if (response.status !== 202) throw asThrown(await refusal(response, 'start an upload to', target.name))
-  const origin = (await target.session.endpoint(target.path)).origin
+  return await openedUpload(target, response)
+}
+
+/** The upload of an answer 202. */
+export async function openedUpload(target: Target, response: HttpResponse): Promise<Upload> {
+  const { origin } = await target.session.endpoint(target.path)
   const location = uploadLocation(response, origin)
+  const least = response.headers.get('oci-chunk-min-length') ?? ''
   await response.discard()
-  return { location }
+  return { location, leastPiece: /^\d+$/.test(least) ? Number(least) : 0 }
 }
 
 /** Notes where the upload goes on. Registries answer 202, ECR 201, some 204. */

@@ -5,7 +5,11 @@ const read = (text: string, env: Record<string, string> = {}) => settings('confi
 
 test('the environment wins over the file, an empty variable does not', () => {
   const text = '[debian]\nmirror = "http://file.example/debian"\n[registry]\ninsecure = ["a:5000"]'
-  expect(read(text)).toEqual({ debianMirror: 'http://file.example/debian', insecureRegistries: ['a:5000'] })
+  expect(read(text)).toEqual({
+    debianMirror: 'http://file.example/debian',
+    insecureRegistries: ['a:5000'],
+    cloudIdentities: true,
+  })
   expect(
     read(text, { SLIPWAY_DEBIAN_MIRROR: 'http://env.example/debian', SLIPWAY_INSECURE_REGISTRIES: 'b,c' }),
   ).toMatchObject({
@@ -15,7 +19,16 @@ test('the environment wins over the file, an empty variable does not', () => {
   expect(read(text, { SLIPWAY_DEBIAN_MIRROR: '' }).debianMirror).toBe('http://file.example/debian')
 })
 
-test('no file is no setting', () => expect(read('')).toEqual({ insecureRegistries: [] }))
+test('no file is no setting', () =>
+  expect(read('')).toEqual({ insecureRegistries: [], cloudIdentities: true }))
+
+test('the identities of clouds can be turned off', () => {
+  expect(read('[registry]\ncloud-identities = false').cloudIdentities).toBe(false)
+  expect(read('', { SLIPWAY_CLOUD_IDENTITIES: 'false' }).cloudIdentities).toBe(false)
+  expect(() => read('', { SLIPWAY_CLOUD_IDENTITIES: 'off' })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID' }),
+  )
+})
 
 test.each(['[debian]\nmirror = 1', '[registry]\ninsecure = "a"', '[registry]\ninsecure = [1]'])(
   '%j is refused by its key',

@@ -12,6 +12,11 @@ export interface Settings {
   readonly debianSecurityMirror?: string
   /** `[registry] insecure`, SLIPWAY_INSECURE_REGISTRIES (comma-separated): registries without verified TLS. */
   readonly insecureRegistries: readonly string[]
+  /**
+   * `[registry] cloud-identities`, SLIPWAY_CLOUD_IDENTITIES: whether the identity that a cloud gives this machine is used
+   * for that cloud's registry. True unless it is `false`.
+   */
+  readonly cloudIdentities: boolean
   /** `[run-image] name`, SLIPWAY_RUN_IMAGE: name of the default builder's run image. */
   readonly runImage?: string
   /** `[sandbox] driver`, SLIPWAY_SANDBOX: `bubblewrap` or `unshare` instead of the first that works. */
@@ -42,6 +47,7 @@ export function settings(file: string, text: string, env: Environment): Settings
     insecureRegistries:
       env.SLIPWAY_INSECURE_REGISTRIES?.split(',').filter(Boolean) ??
       strings(file, table, 'registry', 'insecure'),
+    cloudIdentities: flag(file, table, env.SLIPWAY_CLOUD_IDENTITIES),
     ...(debianMirror === undefined ? {} : { debianMirror }),
     ...(debianSecurityMirror === undefined ? {} : { debianSecurityMirror }),
     ...(runImage === undefined ? {} : { runImage }),
@@ -58,6 +64,13 @@ function strings(file: string, table: TomlTable, section: string, key: string): 
   const value = lookup(table, section, key) ?? []
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[]
   throw invalid(file, `${section}.${key}`, 'an array of strings')
+}
+
+function flag(file: string, table: TomlTable, variable: string | undefined): boolean {
+  const value = variable || (lookup(table, 'registry', 'cloud-identities') ?? true)
+  if (value === true || value === 'true') return true
+  if (value === false || value === 'false') return false
+  throw invalid(file, 'registry.cloud-identities', 'true or false')
 }
 
 function invalid(file: string, key: string, expected: string): SlipwayError {

@@ -42,6 +42,10 @@ export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
   },
   { command: 'npm run test:load', notRun: 'npm test runs the short form of the same file, test/load' },
   {
+    command: 'npm run registry-faults:write',
+    notRun: 'it writes the page that oci/registry/faults.test.ts compares',
+  },
+  {
     command: 'npm run bench',
     notRun: 'it measures for minutes; bench/first-minutes.test.ts runs its parts once',
   },

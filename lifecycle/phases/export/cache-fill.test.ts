@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { eventStream } from '../../../core/event.ts'
+import { createHttpClient } from '../../../core/http/client.ts'
+import { createRegistry } from '../../../oci/registry/registry.ts'
+import type { Faults } from '../../../oci/registry/testing/faults.ts'
+import { startTestRegistry } from '../../../oci/registry/testing/server.ts'
 import { validateImage } from '../../../oci/testing/index.ts'
 import type { Cache, CacheWriter } from '../../cache/cache.ts'
+import { cacheImage } from '../../cache/image.ts'
 import { build, CACHED_LAYER, workbench } from './testing/workbench.ts'
 
 /** A cache on a disk that is full when something happens. */
@@ -63,5 +70,51 @@ describe('a full disk under the cache', () => {
     await validateImage(image)
     expect(bench.seen('cache-failed')).toMatchObject([{ message: 'ENOSPC: no space left on device' }])
     expect(await bench.cache.metadata()).toEqual(before)
+  })
+})
+
+describe('a cache image behind a line that breaks', () => {
+  const cached = async (faults: Partial<Faults>) => {
+    const bench = workbench()
+    const server = await startTestRegistry()
+    const http = createHttpClient()
+    onTestFinished(async () => {
+      await http.close()
+      await server.close()
+    })
+    Object.assign(server.faults, faults)
+    await bench.runImage()
+    bench.write({ '/workspace/app': '' })
+    const access = createRegistry({ http, retry: { sleep: async () => {} } })
+    const cache = cacheImage(
+      `${server.host}/team/cache`,
+      access,
+      eventStream((event) => void bench.events.push(event)),
+    )
+    // Incompressible, so that it is still on its way when the line breaks.
+    const content = randomBytes(600_000).toString('latin1')
+    const { image } = await build(bench, {
+      cache,
+      build: () => bench.write({ ...CACHED_LAYER, '/layers/test_node/deps/file': content }),
+    })
+    await validateImage(image)
+    const [buildpack] = (await cache.metadata()).buildpacks
+    return { bench, server, layers: buildpack?.layers.size ?? 0 }
+  }
+
+  it('has the layer all the same: it is read again', async () => {
+    const { bench, server, layers } = await cached({ cutUpload: { afterBytes: 10_000, times: 2 } })
+    expect(bench.seen('warning')).toEqual([])
+    expect(layers).toBe(1)
+    expect(server.store.uploads.size).toBe(0)
+  })
+
+  it('goes without the layer where it never gets there', async () => {
+    const { bench, layers } = await cached({ cutUpload: { afterBytes: 10_000, times: 1000 } })
+    expect(bench.seen('warning')).toHaveLength(1)
+    expect(bench.seen('warning')[0]?.message).toMatch(
+      /^Failed to cache layer 'test\/node:deps': the connection was lost/,
+    )
+    expect(layers).toBe(0)
   })
 })

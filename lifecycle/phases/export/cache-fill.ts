@@ -73,16 +73,18 @@ export class CacheFill implements AsyncDisposable {
     await this.#writer[Symbol.asyncDispose]()
   }
 
-  /** After the first error the layer is given up, and the image goes on without it. */
+  /** After the first error the layer is given up, and the image goes on without it; at its end it is tried from its source. */
   #guarded(sink: CacheLayerSink, plan: LayerPlan): CacheFillLayer {
     let isOpen = true
+    let isLost = false
     const attempt = async (work: () => void | Promise<void>) => {
       if (!isOpen) return
       try {
         await work()
       } catch (error) {
         isOpen = false
-        this.#failed(plan, error)
+        isLost = this.#writer.replay !== undefined && plan.source !== undefined
+        if (!isLost) this.#failed(plan, error)
         await sink.abandon().catch((later: unknown) => this.#failed(plan, later))
       }
     }
@@ -91,9 +93,20 @@ export class CacheFill implements AsyncDisposable {
       block: (bytes) => attempt(() => sink.block(bytes)),
       finish: async (diffId) => {
         await attempt(() => sink.finish(diffId))
-        return isOpen ? 'added' : undefined
+        return isOpen || (isLost && (await this.#replayed(diffId, plan))) ? 'added' : undefined
       },
       abandon: () => attempt(() => sink.abandon()),
+    }
+  }
+
+  async #replayed(diffId: Digest, plan: LayerPlan): Promise<boolean> {
+    if (plan.source === undefined) return false
+    try {
+      await this.#writer.replay?.(diffId, plan.source)
+      return true
+    } catch (error) {
+      this.#failed(plan, error)
+      return false
     }
   }
 

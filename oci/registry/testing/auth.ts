@@ -97,7 +97,8 @@ export function createGate(auth: TestAuth, faults: Faults, origin: () => string)
     },
     token(method, url, authorization, form) {
       const post = method === 'POST'
-      if (auth.kind !== 'bearer' || (post && faults.noTokenPost === true)) return { status: 404, body: {} }
+      if (auth.kind !== 'bearer') return { status: 404, body: {} }
+      if (post && faults.noTokenPost !== undefined) return { status: faults.noTokenPost, body: {} }
       const scopes = post ? (form.get('scope') ?? '').split(' ') : url.searchParams.getAll('scope')
       asked.push(scopes)
       const identified = identify(post, authorization, form)

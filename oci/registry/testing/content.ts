@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { answer, complain, type Exchange, readBody } from './exchange.ts'
 import { type StoredContent, sha256, type TestRepository } from './store.ts'
 
@@ -44,13 +45,21 @@ async function putManifest(exchange: Exchange): Promise<void> {
     return complain(exchange, 400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown: ${missing}`)
   if (name.includes(':') && name !== digest)
     return complain(exchange, 400, 'DIGEST_INVALID', 'digest does not match')
+  const condition = request.headers['if-match']
+  const { conditional = false } = server.faults
+  if (conditional !== false && condition !== undefined) {
+    const holds = conditional === true && condition === `"${repository.tags.get(name)}"`
+    if (!holds) return complain(exchange, 412, 'DENIED', 'changed')
+  }
   repository.manifests.set(digest, { bytes, mediaType: request.headers['content-type'] ?? '' })
-  if (!name.includes(':')) repository.tags.set(name, digest)
+  const more = server.faults.tagParameters === true ? exchange.url.searchParams.getAll('tag') : []
+  for (const tag of name.includes(':') ? more : [name]) repository.tags.set(tag, digest)
   const { subject } = JSON.parse(bytes.toString('utf8')) as { subject?: { digest: string } }
   const noted =
     server.faults.referrers === true && subject !== undefined ? { 'oci-subject': subject.digest } : {}
   answer(exchange, 201, {
     ...noted,
+    ...(more.length > 0 ? { 'oci-tag': more.join(', ') } : {}),
     location: `/v2/${exchange.repository}/manifests/${digest}`,
     'docker-content-digest': server.faults.wrongDigestHeader === true ? sha256(Buffer.from('other')) : digest,
   })
@@ -78,7 +87,6 @@ function findManifest(repository: TestRepository | undefined, name: string): Sto
 
 async function getManifest(exchange: Exchange, repository: TestRepository | undefined): Promise<void> {
   const { faults } = exchange.server
-  if (faults.endlessManifests === true && exchange.kind === 'manifest-get') return endless(exchange)
   const manifest = findManifest(repository, exchange.name)
   if (manifest === undefined) {
     return complain(
@@ -89,26 +97,19 @@ async function getManifest(exchange: Exchange, repository: TestRepository | unde
     )
   }
   const digest = sha256(manifest.bytes)
-  answer(
-    exchange,
-    200,
-    {
-      'content-type': manifest.mediaType,
-      'docker-content-digest': faults.wrongDigestHeader === true ? sha256(Buffer.from('other')) : digest,
-    },
-    faults.corruptBodies === true ? corrupted(manifest.bytes) : manifest.bytes,
-  )
-}
-
-function endless(exchange: Exchange): void {
-  exchange.response.writeHead(200, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' })
-  const more = () => {
-    while (!exchange.response.destroyed && exchange.response.write(Buffer.alloc(64 * 1024, 32))) {
-      exchange.server.countSent(exchange.kind, 64 * 1024)
-    }
+  const bytes = faults.corruptBodies === true ? corrupted(manifest.bytes) : manifest.bytes
+  const headers = {
+    'content-type': manifest.mediaType,
+    'docker-content-digest': faults.wrongDigestHeader === true ? sha256(Buffer.from('other')) : digest,
+    ...(faults.conditional !== undefined && faults.conditional !== false ? { etag: `"${digest}"` } : {}),
   }
-  exchange.response.on('drain', more)
-  more()
+  if (exchange.kind === 'manifest-head' && faults.wrongHeadLength === true) {
+    exchange.response.writeHead(200, { ...headers, 'content-length': String(bytes.length + 7) })
+    exchange.response.end()
+  } else if (exchange.kind === 'manifest-get' && faults.chunkedManifests === true) {
+    exchange.response.writeHead(200, headers)
+    exchange.response.end(bytes)
+  } else answer(exchange, 200, headers, bytes)
 }
 
 async function deleteManifest(exchange: Exchange, repository: TestRepository | undefined): Promise<void> {
@@ -160,7 +161,10 @@ async function sendBlob(exchange: Exchange, stored: Buffer): Promise<void> {
     return answer(exchange, ranged ? 206 : 200, headers, part)
   }
   cut.times--
-  exchange.response.writeHead(ranged ? 206 : 200, { ...headers, 'content-length': String(part.length) })
+  const framing = cut.unframed === true ? { connection: 'close' } : { 'content-length': String(part.length) }
+  if (cut.unframed === true) exchange.response.useChunkedEncodingByDefault = false
+  exchange.response.writeHead(ranged ? 206 : 200, { ...headers, ...framing })
+  if (cut.unframed === true) return void exchange.response.end(part.subarray(0, cut.afterBytes))
   exchange.response.write(part.subarray(0, cut.afterBytes), () => exchange.request.socket.destroy())
 }
 
@@ -180,11 +184,13 @@ async function listTags(exchange: Exchange, repository: TestRepository | undefin
   const rest = last === null ? all : all.filter((tag) => tag > last)
   const count = Math.min(Number(searchParams.get('n') ?? rest.length), PAGE)
   const tags = rest.slice(0, count)
-  const next = `</v2/${exchange.repository}/tags/list?n=${count}&last=${tags.at(-1) ?? ''}>; rel="next"`
+  const endless = exchange.server.faults.endlessPages === true
+  const more = endless || tags.length < rest.length
+  const next = `</v2/${exchange.repository}/tags/list?page=${endless ? randomUUID() : ''}&n=${count}&last=${tags.at(-1) ?? ''}>; rel="next"`
   answer(
     exchange,
     200,
-    { 'content-type': 'application/json', ...(tags.length < rest.length ? { link: next } : {}) },
+    { 'content-type': 'application/json', ...(more ? { link: next } : {}) },
     JSON.stringify({ name: exchange.repository, tags }),
   )
 }
@@ -208,7 +214,7 @@ async function listReferrers(exchange: Exchange, repository: TestRepository | un
     200,
     {
       'content-type': 'application/vnd.oci.image.index.v1+json',
-      ...(start + 2 < all.length ? { link: next } : {}),
+      ...(exchange.server.faults.endlessPages === true || start + 2 < all.length ? { link: next } : {}),
     },
     JSON.stringify({ schemaVersion: 2, manifests: all.slice(start, start + 2) }),
   )

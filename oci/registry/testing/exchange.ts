@@ -29,12 +29,14 @@ export interface ServerState {
 /** The whole body, or undefined when the connection was cut (by the other side, or as a fault asks). */
 export async function readBody(
   exchange: Exchange,
-  cut?: { readonly afterBytes: number; times: number },
+  cut?: Faults['cutUpload'],
   keep?: (chunk: Buffer) => void,
 ): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let size = 0
-  const cutting = cut !== undefined && cut.times > 0
+  const skipped = cut?.skip !== undefined && cut.skip > 0
+  if (skipped) cut.skip = (cut.skip ?? 0) - 1
+  const cutting = cut !== undefined && !skipped && cut.times > 0
   if (cutting) cut.times--
   try {
     for await (const chunk of exchange.request as AsyncIterable<Buffer>) {

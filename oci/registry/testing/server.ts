@@ -23,6 +23,8 @@ export interface TestRegistry extends AsyncDisposable {
   readonly host: string
   /** `http://127.0.0.1:PORT` */
   readonly url: string
+  /** Where blobs are redirected to, when they are. */
+  readonly storageUrl: string
   /** Changed freely by a test. */
   readonly faults: Faults
   readonly store: TestStore
@@ -112,6 +114,7 @@ export async function startTestRegistry(options: TestRegistryOptions = {}): Prom
   return {
     host: `127.0.0.1:${portOf(registry)}`,
     url: origin(),
+    storageUrl: state.storage(),
     faults,
     store,
     requests,
@@ -181,12 +184,25 @@ async function handle(exchange: Exchange): Promise<void> {
     answer(exchange, fault.status, fault.headers ?? {}, fault.body ?? '')
     return
   }
+  if (faults.endless?.kinds.includes(kind) === true) return sendEndless(exchange, faults.endless.status)
   if (kind === 'token') return await giveToken(exchange)
   if (kind === 'storage') return handleContent(exchange)
   if (!admitted(exchange)) return
   if (kind === 'ping') return answer(exchange, 200, {}, '{}')
   if (kind.startsWith('upload-') || kind === 'mount') return await handleUpload(exchange)
   return await handleContent(exchange)
+}
+
+function sendEndless(exchange: Exchange, status: number): void {
+  exchange.request.resume()
+  exchange.response.writeHead(status, { 'content-type': 'application/vnd.oci.image.manifest.v1+json' })
+  const more = () => {
+    while (!exchange.response.destroyed && exchange.response.write(Buffer.alloc(64 * 1024, 32))) {
+      exchange.server.countSent(exchange.kind, 64 * 1024)
+    }
+  }
+  exchange.response.on('drain', more)
+  more()
 }
 
 function admitted(exchange: Exchange): boolean {

@@ -206,6 +206,15 @@ export function clientSuite(title: string, peer: () => Peer): void {
       expect(await to.mountBlob(digest, { ...from, origin: 'layout:/elsewhere' })).toBe(false)
     })
 
+    it('removes a manifest where asked, and says when there is none', async () => {
+      const repository = freshRepository(peer())
+      const { digest } = await pushImage(repository, ['latest'])
+      expect(await repository.deleteManifest(digest)).toBe(true)
+      expect(await repository.getManifest(digest)).toBeUndefined()
+      expect(await repository.getManifest('latest')).toBeUndefined()
+      expect(await repository.deleteManifest(digest)).toBe(false)
+    })
+
     it('finds what does not exist yet readable and writable', async () => {
       const repository = freshRepository(peer())
       await repository.verifyAccess('read')

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, complain, type Exchange, readBody } from './exchange.ts'
 import { sha256, type TestUpload } from './store.ts'
 
@@ -43,10 +44,12 @@ async function mount(exchange: Exchange): Promise<void> {
 
 async function opened(exchange: Exchange): Promise<void> {
   const upload = exchange.server.store.startUpload(exchange.repository)
+  const { leastPiece } = exchange.server.faults
   answer(exchange, 202, {
     location: location(exchange, upload),
     range: '0-0',
     'docker-upload-uuid': upload.id,
+    ...(leastPiece === undefined ? {} : { 'oci-chunk-min-length': String(leastPiece) }),
   })
 }
 
@@ -59,7 +62,11 @@ async function patch(exchange: Exchange, upload: TestUpload): Promise<void> {
   const range = /^(\d+)-(\d+)$/.exec(headers['content-range'] ?? '')
   if (headers['content-range'] !== undefined && (range === null || Number(range[1]) !== upload.size)) {
     exchange.request.resume()
-    return answer(exchange, 416, { location: location(exchange, upload), range: rangeOf(exchange, upload) })
+    return unsatisfied(exchange, upload)
+  }
+  if (range !== null && wrongSize(exchange, upload, Number(range[2]) - Number(range[1]) + 1)) {
+    exchange.request.resume()
+    return unsatisfied(exchange, upload)
   }
   const early = faults.acceptEarly
   if (early !== undefined && early.times > 0) {
@@ -72,6 +79,17 @@ async function patch(exchange: Exchange, upload: TestUpload): Promise<void> {
     location: location(exchange, upload),
     range: rangeOf(exchange, upload),
   })
+}
+
+function unsatisfied(exchange: Exchange, upload: TestUpload): void {
+  answer(exchange, 416, { location: location(exchange, upload), range: rangeOf(exchange, upload) })
+}
+
+/** Too large a piece, or one after a piece that was too small. */
+function wrongSize({ server }: Exchange, upload: TestUpload, size: number): boolean {
+  const { leastPiece, pieceLimit } = server.faults
+  const afterSmall = leastPiece !== undefined && upload.size % leastPiece !== 0
+  return afterSmall || (pieceLimit !== undefined && size > pieceLimit)
 }
 
 async function acceptEarly(exchange: Exchange, upload: TestUpload, afterBytes: number): Promise<void> {
@@ -99,6 +117,7 @@ async function put(exchange: Exchange, upload: TestUpload): Promise<void> {
   if (url.searchParams.get('digest') !== digest) {
     return complain(exchange, 400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
   }
+  if (server.faults.slowCommit !== undefined) await sleep(server.faults.slowCommit)
   server.store.uploads.delete(upload.id)
   server.store.repository(exchange.repository).blobs.set(digest, bytes)
   answer(exchange, 201, {
@@ -140,7 +159,7 @@ function location(exchange: Exchange, upload: TestUpload): string {
   if (typeof form === 'object') return form.text
   const query = `?_state=${encodeURIComponent(stateOf(upload))}`
   const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}`
-  if (form === 'absolute') return `${origin()}${path}${query}`
+  if (form === 'absolute') return `${faults.publicUrl ?? origin()}${path}${query}`
   // Relative to the request: `…/blobs/uploads/` or `…/blobs/uploads/<id>`.
   return form === 'relative' ? `${upload.id}${query}` : path + query
 }

@@ -115,6 +115,21 @@ export interface TestPlace {
   buildpack(id: string, parts: BuildpackParts): void
   /** Writes order.toml; a `?` behind an ID means optional. */
   order(...groups: readonly string[][]): void
+  extension(id: string, parts: ExtensionParts): void
+  /** Adds to order.toml. */
+  orderExtensions(...groups: readonly string[][]): void
+}
+
+export interface ExtensionParts {
+  readonly api?: string
+  /** More lines of extension.toml; those of `[extension]` come first. */
+  readonly toml?: string
+  readonly detect?: string
+  readonly generate?: string
+  /** detect/plan.toml, which stands for bin/detect. */
+  readonly plan?: string
+  /** Files below generate/, which stands for bin/generate. */
+  readonly generated?: Readonly<Record<string, string>>
 }
 
 export interface BuildpackParts {
@@ -163,13 +178,28 @@ export function testPlaceAt(directory: string): TestPlace {
       if (detect !== undefined) place.write(`${folder}/bin/detect`, `#!/bin/bash\n${detect}\n`, 0o755)
       if (build_ !== undefined) place.write(`${folder}/bin/build`, `#!/bin/bash\n${build_}\n`, 0o755)
     },
-    order: (...groups) => {
-      const entry = (id: string) =>
-        `[[order.group]]\nid = "${id.replace('?', '')}"\nversion = "1.0.0"\noptional = ${id.endsWith('?')}\n`
-      place.write('order.toml', groups.map((group) => `[[order]]\n${group.map(entry).join('')}`).join(''))
+    order: (...groups) => place.write('order.toml', orderText('order', groups)),
+    extension: (id, { api = '0.12', toml = '', detect, generate, plan, generated = {} }) => {
+      const folder = `extensions/${id.replaceAll('/', '_')}/1.0.0`
+      place.write(
+        `${folder}/extension.toml`,
+        `api = "${api}"\n[extension]\nid = "${id}"\nversion = "1.0.0"\n${toml}`,
+      )
+      for (const [name, script] of Object.entries({ detect, generate }))
+        if (script !== undefined) place.write(`${folder}/bin/${name}`, `#!/bin/bash\n${script}\n`, 0o755)
+      if (plan !== undefined) place.write(`${folder}/detect/plan.toml`, plan)
+      for (const [name, text] of Object.entries(generated)) place.write(`${folder}/generate/${name}`, text)
     },
+    orderExtensions: (...groups) =>
+      place.write('order.toml', `${place.read('order.toml')}${orderText('order-extensions', groups)}`),
   }
   return place
+}
+
+function orderText(key: string, groups: readonly string[][]): string {
+  const entry = (id: string) =>
+    `[[${key}.group]]\nid = "${id.replace('?', '')}"\nversion = "1.0.0"\noptional = ${id.endsWith('?')}\n`
+  return groups.map((group) => `[[${key}]]\n${group.map(entry).join('')}`).join('')
 }
 
 /** Whether a process still does something: one that nobody has waited for yet does not. */

@@ -12,7 +12,7 @@ import type { Inputs } from './inputs.ts'
 /** Where a command's images are: in registries, or with `-layout` in directories. */
 export interface Access extends AsyncDisposable {
   readonly images: ImageAccess
-  /** A cache image is in a registry always. */
+  /** A cache image is in a registry always; so is what an extender works on. */
   readonly cacheImages: ImageAccess
 }
 
@@ -60,8 +60,9 @@ export async function openAccess(
   }
   const { layoutImages } = await import('../images/layout.ts')
   const images = layoutImages(inputs.layoutDir)
-  if (inputs.cacheImage === '') return { images, cacheImages: images, [Symbol.asyncDispose]: async () => {} }
-  const cacheImages = await openRegistries([inputs.cacheImage])
+  const inRegistries = [inputs.cacheImage, inputs.buildImage].filter((name) => name !== '')
+  if (inRegistries.length === 0) return { images, cacheImages: images, [Symbol.asyncDispose]: async () => {} }
+  const cacheImages = await openRegistries(inRegistries)
   return { images, cacheImages, [Symbol.asyncDispose]: () => cacheImages[Symbol.asyncDispose]() }
 
   async function openRegistries(of: readonly string[]) {

@@ -32,11 +32,7 @@ export async function checkLayout({
 }: Pick<CommandContext, 'inputs' | 'platformApi' | 'say'>): Promise<void> {
   if (!usesLayout(inputs, platformApi)) return
   await act('use OCI layout', () =>
-    requireExperimental(
-      'export to OCI layout format',
-      parseExperimentalMode(inputs.experimentalMode),
-      (message) => say('warn', message),
-    ),
+    requireExperimental('export to OCI layout format', parseExperimentalMode(inputs.experimentalMode), say),
   )
   if (inputs.layoutDir !== '') return
   throw invalidArguments(

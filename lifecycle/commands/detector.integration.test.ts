@@ -204,9 +204,9 @@ describe('detector', () => {
       .replaceAll(/\/tmp\/generate\.[^/]+\//g, 'TEMPORARY/')
       .replaceAll(place.directory, 'PLACE')
     expect(output.split('No run metadata found')[1]?.split('\n').slice(1)).toEqual([
-      'args: PLACE/layers/generated/x_curl PLACE/platform TEMPORARY/plans/x_curl/plan.toml',
+      'args: PLACE/layers/generated/x_curl PLACE/platform TEMPORARY/x_curl/plan.toml',
       'cwd: PLACE/app',
-      'CNB_BP_PLAN_PATH=TEMPORARY/plans/x_curl/plan.toml',
+      'CNB_BP_PLAN_PATH=TEMPORARY/x_curl/plan.toml',
       'CNB_EXTENSION_DIR=PLACE/extensions/x_curl/1.0.0',
       'CNB_OUTPUT_DIR=PLACE/layers/generated/x_curl',
       'CNB_PLATFORM_DIR=PLACE/platform',

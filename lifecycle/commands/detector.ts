@@ -13,7 +13,7 @@ import { generate } from '../phases/generate.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { guardDockerfiles } from './dockerfiles.ts'
 import { act, actWithin, Failure, invalidArguments } from './failure.ts'
-import { readAnalyzed, readOptional, readRequired, readRun, writeFile } from './files.ts'
+import { readAnalyzed, readOptional, readRequired, readRunFile, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { refuseRoot } from './privileges.ts'
 import { commandRunner } from './runner.ts'
@@ -115,7 +115,7 @@ async function runGenerator(
   analyzed: Analyzed,
   runner: Runner,
 ): Promise<void> {
-  const run = await actWithin('initialize generator', '', () => readRun(root, inputs, platformApi, say))
+  const run = await actWithin('initialize generator', '', () => readRunFile(root, inputs.runPath, say))
   const generated = await act('generate', () =>
     generate(
       {

@@ -9,9 +9,7 @@ import { Failure } from './failure.ts'
 export function guardDockerfiles({ platformApi, inputs, say }: StepContext): void {
   if (isAtLeast(platformApi, '0.13')) return
   try {
-    requireExperimental('Dockerfiles', parseExperimentalMode(inputs.experimentalMode), (message) =>
-      say('warn', message),
-    )
+    requireExperimental('Dockerfiles', parseExperimentalMode(inputs.experimentalMode), say)
   } catch (error) {
     throw new Failure('use experimental features', error)
   }

@@ -211,10 +211,12 @@ function labelsOf(
   { platformApi }: ExportContext,
 ) {
   const image = inputs.analyzed.runImage?.image ?? ''
+  // stack.toml before Platform API 0.12 has one image, whatever extensions chose.
+  const mayBeUnlisted = isAtLeast(platformApi, '0.12') && metadata.extensions.length > 0
   const facts = {
     topLayer: run.image.config.rootfs.diff_ids.at(-1) ?? '',
     reference: run.digestName,
-    mirrors: runImageMirrors(inputs.run ?? { images: [] }, image, metadata.extensions.length > 0),
+    mirrors: runImageMirrors(inputs.run ?? { images: [] }, image, mayBeUnlisted),
   }
   return imageLabels({
     lifecycle: lifecycleMetadata(inputs.group.group, made, plan.stores, facts, platformApi),

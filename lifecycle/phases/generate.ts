@@ -59,12 +59,13 @@ export function generate(
   const { root, emit } = context
   return inPhase(emit, 'generate', () =>
     inFamily(EXIT_CODES.generate, 'GENERATE_FAILED', 'generate', async () => {
-      const temporary = temporaryPath('generate')
+      const temporary = { plans: temporaryPath('generate'), outputs: temporaryPath('generate') }
       try {
-        root.mkdir(temporary)
+        root.mkdir(temporary.plans)
         return await generateAll(inputs, temporary, context)
       } finally {
-        root.remove(temporary)
+        root.remove(temporary.plans)
+        root.remove(temporary.outputs)
       }
     }),
   )
@@ -72,7 +73,7 @@ export function generate(
 
 async function generateAll(
   inputs: GenerateInputs,
-  temporary: ContainerPath,
+  temporary: { readonly plans: ContainerPath; readonly outputs: ContainerPath },
   context: PhaseContext & { readonly runner: Runner },
 ): Promise<Generated> {
   const { root, emit } = context
@@ -81,11 +82,11 @@ async function generateAll(
     ...inputs,
     ...context,
     ...readProgramVariables({ ...inputs, ...(target === undefined ? {} : { target }) }, context),
-    temporary: joinPath(temporary, 'plans'),
+    temporary: temporary.plans,
   }
   const lookUp = moduleStore(root, { buildpacks: inputs.buildpacksDir, extensions: inputs.extensionsDir })
   const keepsOutputs = isAtLeast(context.platformApi, '0.13')
-  const outputs = keepsOutputs ? inputs.generatedDir : joinPath(temporary, 'outputs')
+  const outputs = keepsOutputs ? inputs.generatedDir : temporary.outputs
 
   let { plan } = inputs
   const dockerfiles: GeneratedDockerfile[] = []
@@ -96,7 +97,9 @@ async function generateAll(
     const asked = planFor(plan, 'extension', ref.id)
     const output = joinPath(outputs, escapeId(ref.id))
     await fill(ref, output, asked, lookUp, settings)
-    dockerfiles.push(...readOutputs(output, ref.id, context))
+    const found = readOutputs(output, ref.id, context)
+    warnOfNoEffect(found, context)
+    dockerfiles.push(...found)
     plan = planAfter(plan, asked, [], formatModuleRef(ref))
     emit({ type: 'extension-finished', extension, milliseconds: monotonicNow() - start })
   }
@@ -127,6 +130,19 @@ async function fill(
     return runGenerate(module, output, asked, settings)
   }
   copyTree(root, joinPath(module.directory, 'generate'), output)
+}
+
+/** IX-21: before Platform API 0.12 nobody extends a run image. */
+function warnOfNoEffect(
+  dockerfiles: readonly GeneratedDockerfile[],
+  { platformApi, emit }: PhaseContext,
+): void {
+  if (isAtLeast(platformApi, '0.12')) return
+  for (const { kind, extension, extends: adds } of dockerfiles) {
+    if (kind !== 'run' || !adds) continue
+    const message = `run.Dockerfile of extension ${extension}: what stands behind FROM has no effect before Platform API 0.12`
+    emit({ type: 'warning', message })
+  }
 }
 
 /** IX-34 */

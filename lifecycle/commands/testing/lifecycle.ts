@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +26,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Keeps root where the test has it. */
   readonly privileged?: boolean
+  /**
+   * A directory that stands at `/kaniko`. The program is in a mount namespace then, where it is known by its subcommands
+   * alone: `run('lifecycle', ['restore', …])`.
+   */
+  readonly kaniko?: string
 }
 
 export interface Started {
@@ -69,7 +83,8 @@ export async function testLifecycle(): Promise<TestLifecycle> {
   writeFileSync(wrapper, WRAPPER)
   const start: TestLifecycle['start'] = (command, args, options = {}) => {
     const scripts = options.privileged === true ? [program] : [wrapper, program]
-    return started(command, [...scripts, ...args], directory, options.env)
+    const [start_, ...before] = options.kaniko === undefined ? [process.execPath] : withKaniko(options.kaniko)
+    return started(start_, command, [...before, ...scripts, ...args], directory, options.env)
   }
   return {
     directory,
@@ -81,14 +96,32 @@ export async function testLifecycle(): Promise<TestLifecycle> {
 
 const PATH = process.env.PATH ?? '/usr/bin:/bin'
 
+/** What runs Node with all of this machine's directories where they are, and one more. */
+function withKaniko(directory: string): [program: string, ...args: string[]] {
+  const here = readdirSync('/', { withFileTypes: true }).filter(({ name }) => name !== 'kaniko')
+  return [
+    'bwrap',
+    ...here.flatMap((entry) =>
+      entry.isSymbolicLink()
+        ? ['--symlink', readlinkSync(`/${entry.name}`), `/${entry.name}`]
+        : ['--dev-bind', `/${entry.name}`, `/${entry.name}`],
+    ),
+    ...['--bind', directory, '/kaniko', '--die-with-parent'],
+    // Root gives itself up inside.
+    ...(process.getuid?.() === 0 ? ['--cap-add', 'ALL'] : []),
+    process.execPath,
+  ]
+}
+
 function started(
+  program: string,
   command: string,
   args: readonly string[],
   cwd: string,
   env: RunOptions['env'] = {},
 ): Started {
   const variables = Object.entries({ PATH, CNB_PLATFORM_API: '0.15', CNB_NO_COLOR: 'true', ...env })
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     argv0: command,
     cwd,
     env: Object.fromEntries(variables.filter(([, value]) => value !== undefined)),

@@ -27,11 +27,11 @@ export const restorer: Command = {
     const analyzed = await usableAnalyzed(context)
     const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
-    await using access = await openAccess(context, [
-      ...namesOf(analyzed, run),
-      inputs.cacheImage,
-      inputs.buildImage,
-    ])
+    await using access = await openAccess(
+      context,
+      [...namesOf(analyzed, run), inputs.cacheImage],
+      [inputs.buildImage, extendedRunImage(analyzed)],
+    )
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
@@ -94,6 +94,10 @@ function namesOf(analyzed: Analyzed | undefined, run: Run | undefined): readonly
     analyzed?.runImage?.image ?? '',
     ...(run?.images ?? []).flatMap((entry) => [entry.image, ...entry.mirrors]),
   ].filter((name) => name !== '')
+}
+
+function extendedRunImage(analyzed: Analyzed | undefined): string {
+  return analyzed?.runImage?.extend === true ? (analyzed.runImage.image ?? '') : ''
 }
 
 /**

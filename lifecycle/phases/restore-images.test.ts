@@ -93,6 +93,19 @@ describe('the run image (cnb-spec R-4, R-5, IX-41)', () => {
     expect(kept(bench)).toEqual([digest])
   })
 
+  it('that extensions add to is pulled by its name where the other images are in a daemon', async () => {
+    const [daemon, registry] = [workbench(), workbench()]
+    const { digest } = await registry.runImage()
+    const { cache: _cache, ...context } = daemon.context()
+    const runImage = { reference: '0123456789ab', image: RUN_IMAGE, extend: true, target: TARGET }
+    const { analyzed } = await restore(
+      { analyzed: { ...EMPTY_ANALYZED, runImage }, group: groupOf(), layersDir: containerPath('/layers') },
+      { ...context, registries: registry.images },
+    )
+    expect(analyzed?.runImage?.reference).toBe(`${NAME}@${digest}`)
+    expect(kept(daemon)).toEqual([digest])
+  })
+
   it('that an extension chose gets digest and target, and nothing is kept of it', async () => {
     const bench = workbench()
     const { digest } = await bench.runImage()

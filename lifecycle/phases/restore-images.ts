@@ -64,9 +64,9 @@ async function completeRunImage(
   context: RestoreContext,
 ): Promise<AnalyzedRunImage> {
   const { images, platformApi } = context
-  const name = runImage.reference || (runImage.image ?? '')
   const hasTargets = isAtLeast(platformApi, '0.12')
   const isExtended = hasTargets && runImage.extend && inputs.layout !== true
+  const name = isExtended ? pullableName(runImage, context) : runImage.reference || (runImage.image ?? '')
   const isKnown = hasTargets ? (runImage.target?.os ?? '') !== '' : !mayBeSwitched(inputs, context)
   const mustBeThere = isAtLeast(platformApi, '0.14') && isListed(runImage, inputs)
   if (name === '' || (isKnown && !isExtended && !mustBeThere)) return runImage
@@ -115,6 +115,11 @@ async function mustFind(
     subject: name,
     class: 'infrastructure',
   })
+}
+
+/** A reference by digest is the very image that was analyzed; a daemon's means nothing to a registry. */
+function pullableName({ reference, image = '' }: AnalyzedRunImage, context: RestoreContext): string {
+  return registries(context) === context.images && reference !== '' ? reference : image
 }
 
 /** What an extender works on is in a registry, wherever the other images are. */

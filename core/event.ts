@@ -100,7 +100,13 @@ export type EventBody =
       readonly chunk: Uint8Array
       readonly stream: OutputStream
     }
-  | { readonly type: 'extension-finished'; readonly extension: BuildpackRef; readonly milliseconds: number }
+  | {
+      readonly type: 'extension-finished'
+      readonly extension: BuildpackRef
+      readonly milliseconds: number
+      /** How its bin/generate failed; absent where it did not. */
+      readonly reason?: string
+    }
   /* restore */
   | { readonly type: 'layer-metadata-restored'; readonly layer: string; readonly from: 'app image' | 'cache' }
   | { readonly type: 'layer-restored'; readonly layer: string; readonly bytes?: number }

@@ -1,4 +1,3 @@
-import { monotonicNow } from '../../core/clock.ts'
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
 import type { Runner } from '../../core/runner.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
@@ -76,7 +75,7 @@ async function generateAll(
   temporary: { readonly plans: ContainerPath; readonly outputs: ContainerPath },
   context: PhaseContext & { readonly runner: Runner },
 ): Promise<Generated> {
-  const { root, emit } = context
+  const { root } = context
   const target = inputs.analyzed.runImage?.target
   const settings: GenerateSettings = {
     ...inputs,
@@ -91,9 +90,6 @@ async function generateAll(
   let { plan } = inputs
   const dockerfiles: GeneratedDockerfile[] = []
   for (const ref of inputs.extensions) {
-    const start = monotonicNow()
-    const extension = { id: ref.id, version: ref.version }
-    emit({ type: 'extension-started', extension })
     const asked = planFor(plan, 'extension', ref.id)
     const output = joinPath(outputs, escapeId(ref.id))
     await fill(ref, output, asked, lookUp, settings)
@@ -101,7 +97,6 @@ async function generateAll(
     warnOfNoEffect(found, context)
     dockerfiles.push(...found)
     plan = planAfter(plan, asked, [], formatModuleRef(ref))
-    emit({ type: 'extension-finished', extension, milliseconds: monotonicNow() - start })
   }
 
   const choice = chooseFromDockerfiles(dockerfiles)

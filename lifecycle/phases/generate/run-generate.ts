@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../../core/clock.ts'
 import { type ContainerPath, joinPath } from '../../../core/container-path.ts'
 import { SlipwayError } from '../../../core/error.ts'
 import type { Emit } from '../../../core/event.ts'
@@ -40,6 +41,8 @@ export async function runGenerate(
   const { id, version } = module.info
   const plan = joinPath(settings.temporary, output.slice(output.lastIndexOf('/')), 'plan.toml')
   root.write(plan, writeBuildpackPlan(asked))
+  const start = monotonicNow()
+  emit({ type: 'extension-started', extension: { id, version } })
   const failure = await failureOf(() =>
     settings.runner.run(
       {
@@ -52,6 +55,12 @@ export async function runGenerate(
       (chunk, stream) => emit({ type: 'generate-output', extension: { id, version }, chunk, stream }),
     ),
   )
+  emit({
+    type: 'extension-finished',
+    extension: { id, version },
+    milliseconds: monotonicNow() - start,
+    ...(failure === undefined ? {} : { reason: failure.reason }),
+  })
   if (failure !== undefined) throw failed(module, failure)
 }
 

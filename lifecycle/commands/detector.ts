@@ -9,7 +9,6 @@ import { writePlan } from '../../spec/files/plan.ts'
 import { optional } from '../../spec/files/source.ts'
 import { parseSystem, type System } from '../../spec/files/system.ts'
 import { type Detected, detect } from '../phases/detect.ts'
-import { generate } from '../phases/generate.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { guardDockerfiles } from './dockerfiles.ts'
 import { act, actWithin, Failure, invalidArguments } from './failure.ts'
@@ -116,6 +115,8 @@ async function runGenerator(
   runner: Runner,
 ): Promise<void> {
   const run = await actWithin('initialize generator', '', () => readRunFile(root, inputs.runPath, say))
+  // Most builds have no extensions.
+  const { generate } = await import('../phases/generate.ts')
   const generated = await act('generate', () =>
     generate(
       {

@@ -15,7 +15,7 @@ import { planAfter, planFor } from './build/plan.ts'
 import { type LookUp, moduleStore } from './detect/modules.ts'
 import { copyTree } from './generate/copy-tree.ts'
 import { type GeneratedDockerfile, readOutputs } from './generate/outputs.ts'
-import { placeByKind, setAside } from './generate/place.ts'
+import { placeDockerfiles, writesInPlace } from './generate/place.ts'
 import { type GenerateSettings, runGenerate } from './generate/run-generate.ts'
 import { chooseFromDockerfiles, isSwitch, withRunImage } from './generate/run-image.ts'
 import { inPhase, temporaryPath } from './in-phase.ts'
@@ -84,8 +84,7 @@ async function generateAll(
     temporary: temporary.plans,
   }
   const lookUp = moduleStore(root, { buildpacks: inputs.buildpacksDir, extensions: inputs.extensionsDir })
-  const keepsOutputs = isAtLeast(context.platformApi, '0.13')
-  const outputs = keepsOutputs ? inputs.generatedDir : temporary.outputs
+  const outputs = writesInPlace(context) ? inputs.generatedDir : temporary.outputs
 
   let { plan } = inputs
   const dockerfiles: GeneratedDockerfile[] = []
@@ -102,10 +101,7 @@ async function generateAll(
   const choice = chooseFromDockerfiles(dockerfiles)
   if (choice.base !== undefined && isSwitch(choice, inputs.analyzed, context))
     warnOfUnlisted(choice.base, inputs, context)
-  if (keepsOutputs) setAside(choice.ignored, root)
-  else
-    for (const dockerfile of dockerfiles)
-      placeByKind(dockerfile, choice.ignored.has(dockerfile), inputs.generatedDir, root)
+  placeDockerfiles(dockerfiles, choice.ignored, inputs.generatedDir, context)
   return { analyzed: withRunImage(inputs.analyzed, choice, context), plan }
 }
 

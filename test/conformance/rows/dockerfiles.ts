@@ -98,6 +98,11 @@ export const DOCKERFILES: readonly Check[] = [
       expect(state('x_one')).toEqual([false, true])
       expect(state('x_two')).toEqual([true, false])
       expect(state('x_three')).toEqual([true, false])
+      // In the same directory nothing of that counts any more.
+      wanted(context, { 'x/one': { generate: run('FROM one/run') }, 'x/two': { generate: run(BASE) } })
+      expect((await detect(context)).code).toBe(0)
+      expect(state('x_one')).toEqual([true, false])
+      expect(state('x_two')).toEqual([true, false])
     },
   },
   {

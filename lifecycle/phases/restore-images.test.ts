@@ -75,7 +75,7 @@ describe('the build image (cnb-spec R-3, IX-40)', () => {
     await bench.runImage(BUILD_IMAGE)
     bench.root.mkdir(containerPath('/'))
     writeFileSync(join(bench.directory, 'root/kaniko'), '')
-    await refused(/^pull builder image registry.example\/builder:1: E/)
+    await refused(/^keep registry.example\/builder:1 for the extender: E/)
   })
 })
 

@@ -1,5 +1,5 @@
 import { type ContainerPath, containerPath, joinPath } from '../../core/container-path.ts'
-import { errorChain, SlipwayError } from '../../core/error.ts'
+import { type ErrorCode, errorChain, SlipwayError } from '../../core/error.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import type { Analyzed, AnalyzedRunImage } from '../../spec/files/analyzed.ts'
 import { targetOfImage } from '../../spec/target.ts'
@@ -16,7 +16,8 @@ export const KANIKO_DIR: ContainerPath = containerPath('/kaniko')
  * What the restorer does for the phases after it about base images (cnb-spec §8.5): the build image's manifest for an
  * extender, the run image's too where extensions add to it, and what is not yet known of a run image that an extension
  * chose.
- * @throws SlipwayError `RESTORE_BUILD_IMAGE_INACCESSIBLE`, `RESTORE_RUN_IMAGE_INACCESSIBLE` (exit 1)
+ * @throws SlipwayError `RESTORE_BUILD_IMAGE_INACCESSIBLE`, `RESTORE_RUN_IMAGE_INACCESSIBLE`, `RESTORE_KANIKO_UNWRITABLE`
+ * (exit 1)
  */
 export async function restoreImages(
   analyzed: Analyzed,
@@ -36,22 +37,13 @@ async function addBuildImage(
   context: RestoreContext,
 ): Promise<Analyzed> {
   if (buildImage === '' || !isAtLeast(context.platformApi, '0.10')) return analyzed
-  try {
-    const found = await mustFind(registries(context), buildImage, platform)
-    keepForExtender(found, context)
-    return { ...analyzed, buildImage: { reference: found.digestName } }
-  } catch (error) {
-    throw new SlipwayError(
-      'RESTORE_BUILD_IMAGE_INACCESSIBLE',
-      `pull builder image ${buildImage}: ${errorChain(error)}`,
-      {
-        subject: buildImage,
-        hint: `Check its name, the credentials for its registry, and that ${KANIKO_DIR} may be written to.`,
-        class: 'infrastructure',
-        cause: error,
-      },
-    )
-  }
+  const found = await mustFind(registries(context), buildImage, platform, {
+    code: 'RESTORE_BUILD_IMAGE_INACCESSIBLE',
+    message: `pull builder image ${buildImage}`,
+    hint: 'Check its name and the credentials for its registry.',
+  })
+  keepForExtender(found, context)
+  return { ...analyzed, buildImage: { reference: found.digestName } }
 }
 
 /**
@@ -64,34 +56,29 @@ async function completeRunImage(
   context: RestoreContext,
 ): Promise<AnalyzedRunImage> {
   const { images, platformApi } = context
+  const { image = '', reference } = runImage
   const hasTargets = isAtLeast(platformApi, '0.12')
   const isExtended = hasTargets && runImage.extend && inputs.layout !== true
-  const name = isExtended ? pullableName(runImage, context) : runImage.reference || (runImage.image ?? '')
   const isKnown = hasTargets ? (runImage.target?.os ?? '') !== '' : !mayBeSwitched(inputs, context)
   const mustBeThere = isAtLeast(platformApi, '0.14') && isListed(runImage, inputs)
-  if (name === '' || (isKnown && !isExtended && !mustBeThere)) return runImage
-  try {
-    const found = await mustFind(isExtended ? registries(context) : images, name, inputs.platform)
-    if (isExtended) keepForExtender(found, context)
-    else if (isKnown) return runImage
-    const { target: _outdated, ...known } = runImage
-    return {
-      ...known,
-      reference: found.digestName,
-      ...(hasTargets ? { target: targetOfImage(found.image.config) } : {}),
-    }
-  } catch (error) {
-    if (!(error instanceof SlipwayError)) throw error
-    throw new SlipwayError(
-      'RESTORE_RUN_IMAGE_INACCESSIBLE',
-      `selected run image '${runImage.image ?? name}' is not accessible: ${errorChain(error)}`,
-      {
-        subject: runImage.image ?? name,
-        hint: 'Check that it was not removed since the build began, and the credentials for its registry.',
-        class: 'infrastructure',
-        cause: error,
-      },
-    )
+  if (image === '' || (isKnown && !isExtended && !mustBeThere)) return runImage
+  const found = await mustFind(
+    isExtended ? registries(context) : images,
+    isExtended ? pullableName(runImage, context) : reference || image,
+    inputs.platform,
+    {
+      code: 'RESTORE_RUN_IMAGE_INACCESSIBLE',
+      message: `selected run image '${image}' is not accessible`,
+      hint: 'Check that it was not removed since the build began, and the credentials for its registry.',
+    },
+  )
+  if (isExtended) keepForExtender(found, context)
+  else if (isKnown) return runImage
+  const { target: _outdated, ...known } = runImage
+  return {
+    ...known,
+    reference: found.digestName,
+    ...(hasTargets ? { target: targetOfImage(found.image.config) } : {}),
   }
 }
 
@@ -104,17 +91,28 @@ function isListed({ image = '' }: AnalyzedRunImage, { run }: RestoreInputs): boo
   return run?.images.some((entry) => names(entry, image)) ?? false
 }
 
+/** Gives an image that must be there to be read. @throws SlipwayError as `failure` says, with the reason behind it */
 async function mustFind(
   images: ImageAccess,
   name: string,
   platform: RestoreInputs['platform'],
+  failure: { readonly code: ErrorCode; readonly message: string; readonly hint: string },
 ): Promise<FoundImage> {
-  const found = await findImage(images, name, platform)
-  if (found !== undefined) return found
-  throw new SlipwayError('RESTORE_IMAGE_MISSING', `there is no ${name}`, {
-    subject: name,
-    class: 'infrastructure',
-  })
+  const failed = (reason: string, cause?: unknown) =>
+    new SlipwayError(failure.code, `${failure.message}: ${reason}`, {
+      subject: name,
+      hint: failure.hint,
+      class: 'infrastructure',
+      cause,
+    })
+  let found: FoundImage | undefined
+  try {
+    found = await findImage(images, name, platform)
+  } catch (error) {
+    throw error instanceof SlipwayError ? failed(errorChain(error), error) : error
+  }
+  if (found === undefined) throw failed(`there is no ${name}`)
+  return found
 }
 
 /** A reference by digest is the very image that was analyzed; a daemon's means nothing to a registry. */
@@ -127,8 +125,21 @@ function registries({ images, registries: own = images }: RestoreContext): Image
   return own
 }
 
-function keepForExtender({ image }: FoundImage, { root, emit }: RestoreContext): void {
+function keepForExtender({ name, image }: FoundImage, { root, emit }: RestoreContext): void {
   const directory = joinPath(KANIKO_DIR, 'cache', 'base', image.digest)
   emit({ type: 'debug', message: `Saving image metadata to ${directory}...` })
-  writeSparseLayout(image, directory, root)
+  try {
+    writeSparseLayout(image, directory, root)
+  } catch (error) {
+    throw new SlipwayError(
+      'RESTORE_KANIKO_UNWRITABLE',
+      `keep ${name} for the extender: ${errorChain(error)}`,
+      {
+        subject: KANIKO_DIR,
+        hint: `Mount a directory at ${KANIKO_DIR} that the restorer may write to.`,
+        class: 'infrastructure',
+        cause: error,
+      },
+    )
+  }
 }

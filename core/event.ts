@@ -7,7 +7,16 @@ import type { OutputStream } from './runner.ts'
  * terminal's progress display and JSON lines are renderings of the same stream. A rendering switches over `type`
  * exhaustively, so the compiler finds a missing one.
  */
-export type Phase = 'analyze' | 'detect' | 'restore' | 'extend' | 'build' | 'export' | 'rebase' | 'launch'
+export type Phase =
+  | 'analyze'
+  | 'detect'
+  | 'generate'
+  | 'restore'
+  | 'extend'
+  | 'build'
+  | 'export'
+  | 'rebase'
+  | 'launch'
 
 export interface BuildpackRef {
   readonly id: string
@@ -83,6 +92,21 @@ export type EventBody =
       readonly group: readonly BuildpackRef[]
     }
   | { readonly type: 'detect-failed'; readonly erroredBuildpack: boolean }
+  /* generate */
+  | { readonly type: 'extension-started'; readonly extension: BuildpackRef }
+  | {
+      readonly type: 'generate-output'
+      readonly extension: BuildpackRef
+      readonly chunk: Uint8Array
+      readonly stream: OutputStream
+    }
+  | {
+      readonly type: 'extension-finished'
+      readonly extension: BuildpackRef
+      readonly milliseconds: number
+      /** How its bin/generate failed; absent where it did not. */
+      readonly reason?: string
+    }
   /* restore */
   | { readonly type: 'layer-metadata-restored'; readonly layer: string; readonly from: 'app image' | 'cache' }
   | { readonly type: 'layer-restored'; readonly layer: string; readonly bytes?: number }

@@ -109,15 +109,17 @@ test('modes take silent and quiet for the same', () => {
 })
 
 test('experimental features', () => {
-  const warnings: string[] = []
-  const warn = (message: string) => void warnings.push(message)
-  requireExperimental('Dockerfiles', 'quiet', warn)
-  requireExperimental('Dockerfiles', 'warn', warn)
-  expect(warnings).toEqual(["Platform requested experimental feature 'Dockerfiles'"])
-  expect(() => requireExperimental('Dockerfiles', 'error', warn)).toThrow(
+  const said: string[] = []
+  const say = (level: string, message: string) => void said.push(`${level}: ${message}`)
+  requireExperimental('Dockerfiles', 'quiet', say)
+  expect(said).toEqual([])
+  requireExperimental('Dockerfiles', 'warn', say)
+  expect(said).toEqual(["warn: Platform requested experimental feature 'Dockerfiles'"])
+  expect(() => requireExperimental('Dockerfiles', 'error', say)).toThrow(
     expect.objectContaining({
       exitCode: 1,
       message: expect.stringContaining('experimental features are disabled by CNB_EXPERIMENTAL_MODE=error'),
     }),
   )
+  expect(said.at(-1)).toBe("error: Platform requested experimental feature 'Dockerfiles'")
 })

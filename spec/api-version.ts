@@ -137,20 +137,22 @@ function modeOf(text: string | undefined, unset: FeatureMode): FeatureMode {
 }
 
 /**
- * Guards an experimental feature (`Dockerfiles`, `export to OCI layout format`). A warning is given to `warn`.
+ * Guards an experimental feature (`Dockerfiles`, `export to OCI layout format`). That it was asked for is told to `say`.
  * @throws SlipwayError `SPEC_EXPERIMENTAL_DISABLED` with exit code 1.
  */
 export function requireExperimental(
   feature: string,
   mode: FeatureMode,
-  warn: (message: string) => void,
+  say: (level: 'warn' | 'error', message: string) => void,
 ): void {
+  const requested = `Platform requested experimental feature '${feature}'`
   if (mode === 'error') {
+    say('error', requested)
     throw new SlipwayError(
       'SPEC_EXPERIMENTAL_DISABLED',
       `experimental features are disabled by CNB_EXPERIMENTAL_MODE=error: ${feature}`,
       { subject: feature, hint: 'Set CNB_EXPERIMENTAL_MODE=warn to use it.', class: 'usage' },
     )
   }
-  if (mode === 'warn') warn(`Platform requested experimental feature '${feature}'`)
+  if (mode === 'warn') say('warn', requested)
 }

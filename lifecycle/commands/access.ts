@@ -12,7 +12,7 @@ import type { Inputs } from './inputs.ts'
 /** Where a command's images are: in registries, or with `-layout` in directories. */
 export interface Access extends AsyncDisposable {
   readonly images: ImageAccess
-  /** A cache image is in a registry always. */
+  /** What is in a registry always: a cache image, and what an extender works on. */
   readonly cacheImages: ImageAccess
 }
 
@@ -32,11 +32,7 @@ export async function checkLayout({
 }: Pick<CommandContext, 'inputs' | 'platformApi' | 'say'>): Promise<void> {
   if (!usesLayout(inputs, platformApi)) return
   await act('use OCI layout', () =>
-    requireExperimental(
-      'export to OCI layout format',
-      parseExperimentalMode(inputs.experimentalMode),
-      (message) => say('warn', message),
-    ),
+    requireExperimental('export to OCI layout format', parseExperimentalMode(inputs.experimentalMode), say),
   )
   if (inputs.layoutDir !== '') return
   throw invalidArguments(
@@ -48,20 +44,24 @@ export async function checkLayout({
 /**
  * Opens a command's images.
  * @param names whose credentials are looked up now
+ * @param inRegistries those of them, beside a cache image, that are in a registry wherever the others are; empty texts do
+ * not count
  * @throws Failure exit 1
  */
 export async function openAccess(
   { inputs, env, emit, platformApi }: CommandContext,
   names: readonly string[],
+  inRegistries: readonly string[] = [],
 ): Promise<Access> {
   if (!usesLayout(inputs, platformApi)) {
-    const images = await openRegistries(names)
+    const images = await openRegistries([...names, ...inRegistries])
     return { images, cacheImages: images, [Symbol.asyncDispose]: () => images[Symbol.asyncDispose]() }
   }
   const { layoutImages } = await import('../images/layout.ts')
   const images = layoutImages(inputs.layoutDir)
-  if (inputs.cacheImage === '') return { images, cacheImages: images, [Symbol.asyncDispose]: async () => {} }
-  const cacheImages = await openRegistries([inputs.cacheImage])
+  const beside = [inputs.cacheImage, ...inRegistries].filter((name) => name !== '')
+  if (beside.length === 0) return { images, cacheImages: images, [Symbol.asyncDispose]: async () => {} }
+  const cacheImages = await openRegistries(beside)
   return { images, cacheImages, [Symbol.asyncDispose]: () => cacheImages[Symbol.asyncDispose]() }
 
   async function openRegistries(of: readonly string[]) {

@@ -12,7 +12,7 @@ import { checkLayout, openAccess } from './access.ts'
 import { namesOf, oneImage, runAnalyzer, warnOfLaunchCache } from './analyzer.ts'
 import { runBuilder } from './builder.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
-import { runDetector } from './detector.ts'
+import { readOrders, runDetector } from './detector.ts'
 import { runExporter } from './exporter.ts'
 import { Failure } from './failure.ts'
 import { readRun } from './files.ts'
@@ -76,7 +76,7 @@ export async function runCreator(
   const { inputs, platformApi } = context
   const { runner } = means
   const analyzed = await runAnalyzer(context, image, run, means)
-  const { group, plan } = await runDetector(context, analyzed, runner)
+  const { group, plan } = await runDetector(context, await readOrders(context), analyzed, runner)
   refuseExtensions(group)
   if (!inputs.skipLayers || isAtLeast(platformApi, '0.10')) {
     await runRestorer(context, { group, analyzed, run: undefined }, means)

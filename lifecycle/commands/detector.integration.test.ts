@@ -182,24 +182,52 @@ describe('detector', () => {
     expect((await detect([], env)).stdout).not.toContain('a/system')
   })
 
-  test('extensions are detected, and that they cannot be run is said with its own exit code', async () => {
+  test('extensions are detected, run, and taken out of the plan; experimental before 0.13', async () => {
     place.buildpack('a/app', { detect: `printf '[[requires]]\\nname = "curl"\\n' >"$2"` })
     place.order(['a/app'])
+    place.extension('x/curl', {
+      api: '0.10',
+      plan: '[[provides]]\nname = "curl"\n',
+      generate: `${PRINT}; cat "$CNB_BP_PLAN_PATH"; printf 'FROM other/run\\n' >"$CNB_OUTPUT_DIR/run.Dockerfile"`,
+    })
+    place.orderExtensions(['x/curl'])
+    place.write('platform/env/FROM_USER', 'user')
+    place.write('config/env/FROM_OPERATOR', 'operator')
     place.write(
-      'order.toml',
-      `${place.read('order.toml')}[[order-extensions]]\n[[order-extensions.group]]\nid = "x/curl"\nversion = "1.0.0"\n`,
+      'layers/analyzed.toml',
+      '[run-image]\nreference = "r"\nimage = "r"\n[run-image.target]\nos = "linux"\narch = "arm64"\n[run-image.target.distro]\nname = "debian"\nversion = "12"\n',
     )
-    place.write(
-      'extensions/x_curl/1.0.0/extension.toml',
-      'api = "0.12"\n[extension]\nid = "x/curl"\nversion = "1.0.0"\n',
-    )
-    place.write('extensions/x_curl/1.0.0/detect/plan.toml', '[[provides]]\nname = "curl"\n')
-    const ended = await detect(['-extensions', place.path('extensions')])
-    expect(ended.stdout).toContain('ERROR: failed to generate: the detected group has image extensions')
-    expect(ended.code).toBe(92)
+    const extensions = ['-extensions', place.path('extensions')]
+    const ended = await detect(extensions, { CNB_REGISTRY_AUTH: 'secret', HOME: '/home/somebody' })
+    expect(ended.code).toBe(0)
+    const output = ended.stdout
+      .replaceAll(/\/tmp\/generate\.[^/]+\//g, 'TEMPORARY/')
+      .replaceAll(place.directory, 'PLACE')
+    expect(output.split('No run metadata found')[1]?.split('\n').slice(1)).toEqual([
+      'args: PLACE/layers/generated/x_curl PLACE/platform TEMPORARY/x_curl/plan.toml',
+      'cwd: PLACE/app',
+      'CNB_BP_PLAN_PATH=TEMPORARY/x_curl/plan.toml',
+      'CNB_EXTENSION_DIR=PLACE/extensions/x_curl/1.0.0',
+      'CNB_OUTPUT_DIR=PLACE/layers/generated/x_curl',
+      'CNB_PLATFORM_DIR=PLACE/platform',
+      'CNB_TARGET_ARCH=arm64',
+      'CNB_TARGET_DISTRO_NAME=debian',
+      'CNB_TARGET_DISTRO_VERSION=12',
+      'CNB_TARGET_OS=linux',
+      'FROM_OPERATOR=operator',
+      'FROM_USER=user',
+      'HOME=/home/somebody',
+      '[[entries]]',
+      '  name = "curl"',
+      "Warning: new runtime base image 'other/run' not found in run metadata",
+      '',
+    ])
     expect(place.read('layers/group.toml')).toContain('[[group-extensions]]\n  id = "x/curl"')
-    expect(place.read('layers/plan.toml')).toContain('extension = true')
-    const guarded = await detect(['-extensions', place.path('extensions')], { CNB_PLATFORM_API: '0.12' })
+    expect(place.read('layers/plan.toml')).toBe('')
+    expect(place.read('layers/analyzed.toml')).toContain(
+      '[run-image]\n  reference = "other/run"\n  image = "other/run"\n',
+    )
+    const guarded = await detect(extensions, { CNB_PLATFORM_API: '0.12' })
     expect(guarded.stdout).toContain('experimental features are disabled by CNB_EXPERIMENTAL_MODE=error')
     expect(guarded.code).toBe(1)
   })

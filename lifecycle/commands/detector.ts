@@ -1,21 +1,18 @@
 import { SlipwayError } from '../../core/error.ts'
 import type { Runner } from '../../core/runner.ts'
-import {
-  type ApiVersion,
-  isAtLeast,
-  parseExperimentalMode,
-  requireExperimental,
-} from '../../spec/api-version.ts'
+import type { ApiVersion } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
-import type { Analyzed } from '../../spec/files/analyzed.ts'
+import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import { writeGroup } from '../../spec/files/group.ts'
 import { type Order, parseOrder } from '../../spec/files/order.ts'
 import { writePlan } from '../../spec/files/plan.ts'
-import { parseSystem } from '../../spec/files/system.ts'
+import { optional } from '../../spec/files/source.ts'
+import { parseSystem, type System } from '../../spec/files/system.ts'
 import { type Detected, detect } from '../phases/detect.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
+import { guardDockerfiles } from './dockerfiles.ts'
 import { act, actWithin, Failure, invalidArguments } from './failure.ts'
-import { readAnalyzed, readOptional, readRequired, writeFile } from './files.ts'
+import { readAnalyzed, readOptional, readRequired, readRunFile, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { refuseRoot } from './privileges.ts'
 import { commandRunner } from './runner.ts'
@@ -33,8 +30,11 @@ export const detector: Command = {
     const analyzed = await actWithin('initialize detector', '', () =>
       readAnalyzed(root, inputs.analyzedPath, say),
     )
-    const { group } = await runDetector(context, analyzed, commandRunner(env))
-    if (group.groupExtensions.length > 0) throw noGenerate()
+    const orders = await readOrders(context)
+    if (orders.order.orderExtensions.length > 0) guardDockerfiles(context)
+    const runner = commandRunner(env)
+    const detected = await runDetector(context, orders, analyzed, runner)
+    if (detected.group.groupExtensions.length > 0) await runGenerator(context, detected, analyzed, runner)
   },
 }
 
@@ -50,27 +50,36 @@ function detectorFlags(platformApi: ApiVersion): readonly FlagName[] {
   ]
 }
 
+/** What is to be detected: order.toml and system.toml. */
+export interface Orders {
+  readonly order: Order
+  readonly system?: System
+}
+
+export async function readOrders({ inputs, root }: StepContext): Promise<Orders> {
+  const order = await actWithin('initialize detector', 'reading order: ', () =>
+    readRequired(root, inputs.orderPath, 'order', parseOrder),
+  )
+  const system = await actWithin('initialize detector', 'reading system: ', () =>
+    act('read system file', () => readOptional(root, inputs.systemPath, parseSystem)),
+  )
+  return { order, ...optional('system', system) }
+}
+
 /** Detects and writes group.toml and plan.toml; with a failure neither. */
 export async function runDetector(
   context: StepContext,
+  orders: Orders,
   analyzed: Analyzed,
   runner: Runner,
 ): Promise<Detected> {
   const { inputs, root, platformApi, emit } = context
-  const order = await actWithin('initialize detector', 'reading order: ', () =>
-    readRequired(root, inputs.orderPath, 'order', parseOrder),
-  )
-  guardExtensions(order, context)
-  const system = await actWithin('initialize detector', 'reading system: ', () =>
-    act('read system file', () => readOptional(root, inputs.systemPath, parseSystem)),
-  )
   const target = analyzed.runImage?.target
   const detected = await actDetect(() =>
     detect(
       {
-        order,
-        ...(system === undefined ? {} : { system }),
-        ...(target === undefined ? {} : { target }),
+        ...orders,
+        ...optional('target', target),
         appDir: pathOf(inputs.appDir),
         platformDir: pathOf(inputs.platformDir),
         buildConfigDir: pathOf(inputs.buildConfigDir),
@@ -98,24 +107,34 @@ async function actDetect(work: () => Promise<Detected>): Promise<Detected> {
   }
 }
 
-function guardExtensions(order: Order, { platformApi, inputs, say }: StepContext): void {
-  if (order.orderExtensions.length === 0 || isAtLeast(platformApi, '0.13')) return
-  try {
-    requireExperimental('Dockerfiles', parseExperimentalMode(inputs.experimentalMode), (message) =>
-      say('warn', message),
-    )
-  } catch (error) {
-    throw new Failure('use experimental features', error)
-  }
-}
-
-function noGenerate(): Failure {
-  return new Failure(
-    'generate',
-    new SlipwayError('LIFECYCLE_EXTENSIONS_UNSUPPORTED', 'the detected group has image extensions', {
-      hint: 'This lifecycle detects image extensions and does not run them; use an order without them.',
-      class: 'usage',
-      exitCode: EXIT_CODES.generate,
-    }),
+/** Runs the chosen extensions' bin/generate, and writes plan.toml without what they provide and analyzed.toml. */
+async function runGenerator(
+  { inputs, root, platformApi, emit, say }: StepContext,
+  { group, plan }: Detected,
+  analyzed: Analyzed,
+  runner: Runner,
+): Promise<void> {
+  const run = await actWithin('initialize generator', '', () => readRunFile(root, inputs.runPath, say))
+  // Most builds have no extensions.
+  const { generate } = await import('../phases/generate.ts')
+  const generated = await act('generate', () =>
+    generate(
+      {
+        extensions: group.groupExtensions,
+        plan,
+        analyzed,
+        run,
+        appDir: pathOf(inputs.appDir),
+        platformDir: pathOf(inputs.platformDir),
+        buildConfigDir: pathOf(inputs.buildConfigDir),
+        buildpacksDir: pathOf(inputs.buildpacksDir),
+        extensionsDir: pathOf(inputs.extensionsDir),
+        generatedDir: pathOf(inputs.generatedDir),
+        ...(inputs.detectTimeout === 0 ? {} : { timeout: inputs.detectTimeout }),
+      },
+      { root, emit, platformApi, runner },
+    ),
   )
+  await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(generated.analyzed))
+  await writeFile(root, inputs.planPath, 'plan file', writePlan(generated.plan))
 }

@@ -7,11 +7,13 @@ import { parseBuildMetadata } from '../../spec/files/metadata.ts'
 import { parseProjectMetadata } from '../../spec/files/project-metadata.ts'
 import { type Report, writeReport } from '../../spec/files/report.ts'
 import type { Run } from '../../spec/files/run.ts'
+import { hasExtendedImage } from '../images/extended-image.ts'
 import { readLauncher } from '../phases/export/launcher.ts'
 import { type ExportContext, exportImage } from '../phases/export.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
+import { guardDockerfiles } from './dockerfiles.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readOptional, readRequired, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
@@ -55,6 +57,7 @@ export const exporter: Command = {
     await readRequired(root, `${inputs.layersDir}/config/metadata.toml`, 'build metadata', parseBuildMetadata)
     const run = await readRun(root, inputs, platformApi, say)
     const cache = await openCache(context, access.cacheImages)
+    if (hasExtendedImage(root, pathOf(inputs.extendedDir))) guardDockerfiles(context)
     await runExporter(
       context,
       { names: [image, ...tags], group, analyzed, run },
@@ -106,6 +109,7 @@ export async function runExporter(
           ...(project === undefined ? {} : { project }),
           appDir: pathOf(inputs.appDir),
           layersDir: pathOf(inputs.layersDir),
+          extendedDir: pathOf(inputs.extendedDir),
           owner: { uid: inputs.uid, gid: inputs.gid },
           ...(inputs.processType === '' ? {} : { processType: inputs.processType }),
           execEnv: inputs.execEnv,

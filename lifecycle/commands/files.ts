@@ -65,11 +65,19 @@ export async function readGroup(root: Root, path: string): Promise<Group> {
 
 /** run.toml, or before Platform API 0.12 stack.toml as if it were one; a missing file is empty. */
 export function readRun(root: Root, inputs: Inputs, platformApi: ApiVersion, say: Say): Promise<Run> {
-  const hasRun = isAtLeast(platformApi, '0.12')
-  const name = hasRun ? 'run' : 'stack'
-  const path = hasRun ? inputs.runPath : inputs.stackPath
+  return isAtLeast(platformApi, '0.12')
+    ? readRunFile(root, inputs.runPath, say)
+    : readImages(root, inputs.stackPath, 'stack', stackAsRun, say)
+}
+
+/** run.toml; a missing file is empty. */
+export function readRunFile(root: Root, path: string, say: Say): Promise<Run> {
+  return readImages(root, path, 'run', parseRun, say)
+}
+
+function readImages(root: Root, path: string, name: string, parse: Parse<Run>, say: Say): Promise<Run> {
   return act(`read ${name} file`, () => {
-    const found = readOptional(root, path, hasRun ? parseRun : stackAsRun)
+    const found = readOptional(root, path, parse)
     if (found === undefined) say('info', `No ${name} metadata found at path ${JSON.stringify(path)}`)
     return found ?? { images: [] }
   })

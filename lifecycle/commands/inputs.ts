@@ -183,7 +183,11 @@ export const FLAGS = {
   'cache-dir': ['cacheDir', 'text', 'path to cache directory'],
   'cache-image': ['cacheImage', 'text', 'cache image tag name'],
   daemon: ['daemon', 'boolean', 'export to docker daemon'],
-  'detect-timeout': ['detectTimeout', 'duration', 'time after which a bin/detect is ended; 0: never'],
+  'detect-timeout': [
+    'detectTimeout',
+    'duration',
+    'time after which a bin/detect or bin/generate is ended; 0: never',
+  ],
   extended: [
     'extendedDir',
     'text',

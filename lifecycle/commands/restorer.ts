@@ -1,20 +1,18 @@
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
-import { type Analyzed, parseAnalyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
+import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import type { Group } from '../../spec/files/group.ts'
 import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
 import { type KeptLayers, type RestoreContext, restore } from '../phases/restore.ts'
-import { checkLayout, openAccess } from './access.ts'
+import { KANIKO_DIR } from '../phases/restore-images.ts'
+import { checkLayout, openAccess, usesLayout } from './access.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
-import { readGroup, readOptional, readRun, writeFile } from './files.ts'
+import { readAnalyzed, readGroup, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
 import { refuseDaemon } from './unsupported.ts'
-
-/** Where an extender would find base images (cnb-spec §2.4). */
-const KANIKO_DIR = '/kaniko'
 
 /** `restorer` (cnb-spec §2.4). */
 export const restorer: Command = {
@@ -29,12 +27,20 @@ export const restorer: Command = {
     const analyzed = await usableAnalyzed(context)
     const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
-    await using access = await openAccess(context, [...namesOf(analyzed, run), inputs.cacheImage])
+    await using access = await openAccess(
+      context,
+      [...namesOf(analyzed, run), inputs.cacheImage],
+      [inputs.buildImage, extendedRunImage(analyzed)],
+    )
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
     say('debug', 'Executing command...')
     const group = await readGroup(root, inputs.groupPath)
     const cache = await openCache(context, access.cacheImages)
-    const restored = await runRestorer(context, { group, analyzed, run }, { images: access.images, cache })
+    const restored = await runRestorer(
+      context,
+      { group, analyzed, run, buildImage: inputs.buildImage },
+      { images: access.images, registries: access.cacheImages, cache },
+    )
     if (restored !== undefined) {
       await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored))
     }
@@ -70,13 +76,10 @@ export function warnOfNoCache({ inputs, say }: StepContext): void {
   }
 }
 
-/** R-8: neither a missing nor a broken analyzed.toml keeps the cache from being restored. */
+/** R-8: neither a missing analyzed.toml, which is an empty one, nor a broken one keeps the cache from being restored. */
 async function usableAnalyzed({ inputs, root, say }: StepContext): Promise<Analyzed | undefined> {
-  const path = inputs.analyzedPath
   try {
-    const found = await act('read analyzed file', () => readOptional(root, path, parseAnalyzed))
-    if (found === undefined) say('warn', `No analyzed metadata found at path ${JSON.stringify(path)}`)
-    return found
+    return await readAnalyzed(root, inputs.analyzedPath, say)
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     say('warn', `Not using analyzed data, usable file not found: ${error.line}`)
@@ -91,6 +94,10 @@ function namesOf(analyzed: Analyzed | undefined, run: Run | undefined): readonly
     analyzed?.runImage?.image ?? '',
     ...(run?.images ?? []).flatMap((entry) => [entry.image, ...entry.mirrors]),
   ].filter((name) => name !== '')
+}
+
+function extendedRunImage(analyzed: Analyzed | undefined): string {
+  return analyzed?.runImage?.extend === true ? (analyzed.runImage.image ?? '') : ''
 }
 
 /**
@@ -113,18 +120,26 @@ export async function openCache(
 /** Restores, and gives analyzed.toml as it is then. */
 export async function runRestorer(
   { inputs, root, emit, platformApi }: StepContext,
-  given: { readonly group: Group; readonly analyzed: Analyzed | undefined; readonly run: Run | undefined },
+  given: {
+    readonly group: Group
+    readonly analyzed: Analyzed | undefined
+    readonly run: Run | undefined
+    /** Nothing is kept of it for an extender where there is none. */
+    readonly buildImage?: string
+  },
   {
     images,
+    registries,
     cache,
     kept,
   }: {
     readonly images: RestoreContext['images']
+    readonly registries?: RestoreContext['images']
     readonly cache: Cache | undefined
     readonly kept?: KeptLayers | undefined
   },
 ): Promise<Analyzed | undefined> {
-  const { analyzed, group, run } = given
+  const { analyzed, group, run, buildImage = '' } = given
   const restored = await act('restore', () =>
     restore(
       {
@@ -132,6 +147,8 @@ export async function runRestorer(
         layersDir: pathOf(inputs.layersDir),
         skipLayers: inputs.skipLayers,
         verify: inputs.verify,
+        buildImage,
+        layout: usesLayout(inputs, platformApi),
         ...(analyzed === undefined ? {} : { analyzed }),
         ...(run === undefined ? {} : { run }),
       },
@@ -140,6 +157,7 @@ export async function runRestorer(
         emit,
         platformApi,
         images,
+        ...(registries === undefined ? {} : { registries }),
         ...(cache === undefined ? {} : { cache }),
         ...(kept === undefined ? {} : { kept }),
       },

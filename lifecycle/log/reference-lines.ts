@@ -61,6 +61,11 @@ export function referenceLines(event: Event, style: ReferenceStyle): readonly Lo
       return [line('info', `Restoring data for SBOM from ${event.from}`)]
     case 'buildpack-started':
       return [line('debug', `Running build for buildpack ${formatModuleRef(event.buildpack)}`)]
+    case 'extension-started':
+      return [line('debug', `Running generate for extension ${formatModuleRef(event.extension)}`)]
+    case 'extension-finished':
+      return [line('debug', `Finished running generate for extension ${formatModuleRef(event.extension)}`)]
+    case 'generate-output':
     case 'build-output':
       return [{ kind: 'bytes', bytes: event.chunk }]
     case 'buildpack-finished':
@@ -89,6 +94,7 @@ function line(level: LogLevel, text: string | Uint8Array): LogEntry {
 const PHASES: Readonly<Record<Phase, { readonly heading: string; readonly timer: string }>> = {
   analyze: { heading: 'ANALYZING', timer: 'Analyzer' },
   detect: { heading: 'DETECTING', timer: 'Detector' },
+  generate: { heading: 'GENERATING', timer: 'Generator' },
   restore: { heading: 'RESTORING', timer: 'Restorer' },
   extend: { heading: 'EXTENDING', timer: 'Extender' },
   build: { heading: 'BUILDING', timer: 'Builder' },
@@ -195,7 +201,8 @@ function exportLines(event: ExportEvent): readonly LogEntry[] {
         ? []
         : [line('info', `Reusing layers from image '${event.previousImage}'`)]
     case 'layer-exported':
-      if (event.kind === 'app') return []
+      // The reference is silent about what extensions added.
+      if (event.kind === 'app' || event.kind === 'extension') return []
       return [line('info', `${event.outcome === 'added' ? 'Adding' : 'Reusing'} layer '${event.layer}'`)]
     case 'label-added':
       return [line('info', `Adding label '${event.key}'`)]

@@ -119,7 +119,7 @@ async function buildOne(
   const { root, emit } = settings
   const module = lookUp('buildpack', ref)
   const directory = joinPath(settings.layersDir, escapeId(ref.id))
-  const asked = planFor(plan, ref.id)
+  const asked = planFor(plan, 'buildpack', ref.id)
   await runBuild(module, directory, asked, environment, settings)
   const outputs = readOutputs(root, directory, module, emit)
   const visible = outputs.layers.filter(({ types }) => types.build)

@@ -1,6 +1,6 @@
 import type { ContainerPath } from '../../core/container-path.ts'
 import { copyBlob, eachBlob } from '../../oci/copy.ts'
-import { type Image, MEDIA_TYPES, type Platform, type Repository } from '../../oci/image.ts'
+import { type Image, type ImageConfig, MEDIA_TYPES, type Platform, type Repository } from '../../oci/image.ts'
 import type { Compression } from '../../oci/layer-source.ts'
 import type { AddedLayer } from '../../oci/write-image.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
@@ -15,6 +15,7 @@ import { optional } from '../../spec/files/source.ts'
 import { nameOfFile } from '../../spec/names.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
+import type { ExtendedImage } from '../images/extended-image.ts'
 import type { FoundImage } from '../images/find.ts'
 import { runImageMirrors } from '../images/run-image.ts'
 import { legacyBom } from './export/bom.ts'
@@ -23,7 +24,7 @@ import { appConfig, createdTime } from './export/config.ts'
 import { copyLauncherSboms, type Launcher } from './export/launcher.ts'
 import { layersByDiffId, type MadeLayer, makeLayer } from './export/make-layer.ts'
 import { cacheMetadata, imageLabels, lifecycleMetadata } from './export/metadata.ts'
-import { openPreviousImage, openRunImage, readMetadata } from './export/open.ts'
+import { openExtendedImage, openPreviousImage, openRunImage, readMetadata } from './export/open.ts'
 import { type ExportPlan, planLayers } from './export/plan.ts'
 import { defaultProcess } from './export/process.ts'
 import { type Recall, recall } from './export/recall.ts'
@@ -50,6 +51,8 @@ export interface ExportInputs {
   readonly project?: ProjectMetadata
   readonly appDir: ContainerPath
   readonly layersDir: ContainerPath
+  /** Where an extender leaves the extended run image. Default: `<layers>/extended`. */
+  readonly extendedDir?: ContainerPath
   /** Who owns the files in the layers, whoever runs the phase: the builder image's CNB_USER_ID and CNB_GROUP_ID. */
   readonly owner: { readonly uid: number; readonly gid: number }
   /** `-process-type`. Default: the buildpacks' default process. */
@@ -87,6 +90,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   const time = createdTime(inputs.sourceDateEpoch, platformApi)
   if (time.isInvalid) emit({ type: 'warning', message: 'Ignoring invalid SOURCE_DATE_EPOCH' })
   const run = await openRunImage(inputs, context)
+  const extended = await openExtendedImage(inputs, run, context)
   const previous = await openPreviousImage(inputs, context)
   const metadata = readMetadata(inputs, context)
   if (isAtLeast(platformApi, '0.11')) copyLauncherSboms(root, inputs.layersDir, inputs.launcher, emit)
@@ -99,6 +103,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
       group: inputs.group.group,
       metadata,
       previous: inputs.analyzed.metadata,
+      extensionLayers: extended?.layers ?? [],
       ...optional('cached', cache?.committed),
     },
     context,
@@ -119,7 +124,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
     {
       base: baseOf(run.image, context),
       layers,
-      config: appConfig(run.image.config, {
+      config: appConfig(configOf(run.image, extended), {
         platformApi,
         layersDir: nameOfFile(inputs.layersDir),
         appDir: nameOfFile(inputs.appDir),
@@ -190,6 +195,13 @@ async function makeLayers(
   })
 }
 
+/** What runs is what extensions made of the run image; what it runs on is the run image's (cnb-spec CF-5, IX-56). */
+function configOf({ config }: Image, extended: ExtendedImage | undefined): ImageConfig {
+  if (extended === undefined) return config
+  const { config: _container, ...machine } = config
+  return { ...machine, ...optional('config', extended.image.config.config) }
+}
+
 function labelsOf(
   plan: ExportPlan,
   made: readonly MadeLayer[],
@@ -199,10 +211,12 @@ function labelsOf(
   { platformApi }: ExportContext,
 ) {
   const image = inputs.analyzed.runImage?.image ?? ''
+  // stack.toml before Platform API 0.12 has one image, whatever extensions chose.
+  const mayBeUnlisted = isAtLeast(platformApi, '0.12') && metadata.extensions.length > 0
   const facts = {
     topLayer: run.image.config.rootfs.diff_ids.at(-1) ?? '',
     reference: run.digestName,
-    mirrors: runImageMirrors(inputs.run ?? { images: [] }, image, metadata.extensions.length > 0),
+    mirrors: runImageMirrors(inputs.run ?? { images: [] }, image, mayBeUnlisted),
   }
   return imageLabels({
     lifecycle: lifecycleMetadata(inputs.group.group, made, plan.stores, facts, platformApi),

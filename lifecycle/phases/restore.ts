@@ -1,5 +1,4 @@
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
-import { errorChain, SlipwayError } from '../../core/error.ts'
 import type { Platform } from '../../oci/image.ts'
 import type { HostOwner } from '../../oci/tar/extract.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
@@ -10,12 +9,10 @@ import type { Run } from '../../spec/files/run.ts'
 import { writeStore } from '../../spec/files/store.ts'
 import { EMPTY_LIFECYCLE_METADATA, layersOf } from '../../spec/labels/lifecycle-metadata.ts'
 import { escapeId } from '../../spec/names.ts'
-import { targetOfImage } from '../../spec/target.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type ImageAccess, inFamily, type PhaseContext } from '../context.ts'
-import { findImage } from '../images/find.ts'
-import { names } from '../images/run-image.ts'
 import { inPhase } from './in-phase.ts'
+import { restoreImages } from './restore-images.ts'
 import { restoreLayers } from './restore-layers.ts'
 import { restoreSboms } from './restore-sbom.ts'
 
@@ -31,6 +28,10 @@ export interface RestoreInputs {
   readonly verify?: boolean
   /** run.toml, used from Platform API 0.14 on. */
   readonly run?: Run
+  /** The image that the build runs in, for an extender; nothing is kept of it when absent. */
+  readonly buildImage?: string
+  /** Images are in directories, where nothing extends them. Default false. */
+  readonly layout?: boolean
   readonly platform?: Platform
 }
 
@@ -41,6 +42,8 @@ export interface Restored {
 
 export type RestoreContext = PhaseContext & {
   readonly images: ImageAccess
+  /** Where base images are pulled from for an extender. Default: where all images are. */
+  readonly registries?: ImageAccess
   readonly cache?: Cache
   readonly kept?: KeptLayers
 }
@@ -57,14 +60,14 @@ export interface KeptLayers {
  * Puts back what the buildpacks of the group left behind in the last build: store.toml, layer metadata, the contents
  * of cached layers and SBOM files (cnb-spec §4.6). Without a cache that is the metadata of launch layers alone; the
  * caller says so to the user. The caller writes `analyzed` back to analyzed.toml.
- * @throws SlipwayError exit 42; `RESTORE_RUN_IMAGE_INACCESSIBLE` (exit 1).
+ * @throws SlipwayError exit 42; `RESTORE_BUILD_IMAGE_INACCESSIBLE`, `RESTORE_RUN_IMAGE_INACCESSIBLE` (exit 1).
  */
 export function restore(inputs: RestoreInputs, context: RestoreContext): Promise<Restored> {
   return inPhase(context.emit, 'restore', () => putBack(inputs, context))
 }
 
 async function putBack(inputs: RestoreInputs, context: RestoreContext): Promise<Restored> {
-  const analyzed = inputs.analyzed && (await completeAnalyzed(inputs.analyzed, inputs, context))
+  const analyzed = inputs.analyzed && (await restoreImages(inputs.analyzed, inputs, context))
   await inFamily(EXIT_CODES.restore, 'RESTORE_FAILED', 'restore', async () => {
     const metadata = analyzed?.metadata ?? EMPTY_LIFECYCLE_METADATA
     restoreStores(inputs, metadata, context)
@@ -87,41 +90,5 @@ function restoreStores(
   for (const { id } of group.group) {
     const store = layersOf(metadata, id)?.store
     if (store !== undefined) root.write(joinPath(layersDir, escapeId(id), 'store.toml'), writeStore(store))
-  }
-}
-
-/**
- * R-5 and R-6: from Platform API 0.14 on the chosen run image must still be there to read; a target that the analyzer
- * left out is filled in.
- */
-async function completeAnalyzed(
-  analyzed: Analyzed,
-  { run, platform }: RestoreInputs,
-  { images, platformApi }: RestoreContext,
-): Promise<Analyzed> {
-  const { runImage } = analyzed
-  const image = runImage?.image ?? ''
-  const isListed = run?.images.some((entry) => names(entry, image)) ?? false
-  const mustBeThere = isAtLeast(platformApi, '0.14') && isListed
-  const lacksTarget = isAtLeast(platformApi, '0.12') && (runImage?.target?.os ?? '') === ''
-  if (runImage === undefined || image === '' || !(mustBeThere || lacksTarget)) return analyzed
-  try {
-    const found = await findImage(images, runImage.reference === '' ? image : runImage.reference, platform)
-    if (found === undefined) throw new SlipwayError('RESTORE_RUN_IMAGE_MISSING', `there is no ${image}`)
-    if (!lacksTarget) return analyzed
-    const target = targetOfImage(found.image.config)
-    return { ...analyzed, runImage: { ...runImage, reference: found.digestName, target } }
-  } catch (error) {
-    if (!(error instanceof SlipwayError)) throw error
-    throw new SlipwayError(
-      'RESTORE_RUN_IMAGE_INACCESSIBLE',
-      `selected run image '${image}' is not accessible: ${errorChain(error)}`,
-      {
-        subject: image,
-        hint: 'Check that it was not removed since the build began, and the credentials for its registry.',
-        class: 'infrastructure',
-        cause: error,
-      },
-    )
   }
 }

@@ -24,7 +24,7 @@ type Finished = Omit<Span, 'spanId' | 'parentSpanId' | 'phase' | 'start' | 'end'
 }
 
 /**
- * Makes spans of the events of a build: one per phase, and below it one per run of a buildpack, exported layer and task.
+ * Makes spans of the events of a build: one per phase, and below it one per run of a buildpack or extension, exported layer and task.
  * Names are RFC 0131's where it has one (`buildpack-detect` with its event `detect-pass`).
  * @param epoch milliseconds since 1970 at which the events' clock started
  * @param parent of the topmost spans
@@ -81,6 +81,11 @@ function spanOf(event: Event): Finished | undefined {
       const { buildpack, milliseconds, reason } = event
       const attributes = ofBuildpack(buildpack)
       return { name: 'buildpack-build', milliseconds, attributes, ...(reason && { failure: reason }) }
+    }
+    case 'extension-finished': {
+      const { extension, milliseconds, reason } = event
+      const attributes = { 'extension-id': extension.id, 'extension-version': extension.version }
+      return { name: 'extension-generate', milliseconds, attributes, ...(reason && { failure: reason }) }
     }
     case 'layer-exported': {
       const { layer, kind, outcome, size, milliseconds } = event

@@ -148,6 +148,17 @@ describe('startTelemetry', () => {
     expect(statSync(join(layers, 'tracing', 'lifecycle', 'build.jsonl')).mode & 0o777).toBe(0o640)
   })
 
+  it('has a span for each bin/generate', async () => {
+    const { emit, finish } = started()
+    await inPhase(emit, 'generate', async () => {
+      emit({ type: 'extension-finished', extension: buildpack, milliseconds: 7 })
+    })
+    await finish()
+    const [span] = linesOf('generate').flatMap(spansIn)
+    expect(span?.name).toBe('extension-generate')
+    expect(span?.attributes).toContainEqual({ key: 'extension-id', value: { stringValue: 'acme/node' } })
+  })
+
   it('tells what failed by its code, without texts that may name an image', async () => {
     const { emit, finish } = started()
     const failing = inPhase(emit, 'build', async () => {

@@ -102,6 +102,8 @@ export function progressDisplay(output: ProgressOutput, detail: Detail = 'normal
       warn(`the previous image ${event.reference} cannot be read and is left aside`),
     'build-output': (event) => buildOutput(event.chunk),
     'buildpack-finished': flushPartial,
+    'generate-output': (event) => buildOutput(event.chunk),
+    'extension-finished': flushPartial,
     'layer-exported': (event) => {
       if (detail === 'verbose') line(`  ${event.outcome} ${event.layer}`)
       else showStatus(`  ${event.layer}`)
@@ -125,6 +127,7 @@ const NOTHING = {
   'layer-metadata-restored': nothing,
   'sbom-restored': nothing,
   'buildpack-started': nothing,
+  'extension-started': nothing,
   'export-started': nothing,
   'label-added': nothing,
   'default-process': nothing,
@@ -136,6 +139,7 @@ const NOTHING = {
 const HEADINGS: Readonly<Record<Extract<Event, { type: 'phase-started' }>['phase'], string>> = {
   analyze: 'Analyze',
   detect: 'Detect',
+  generate: 'Generate',
   restore: 'Restore',
   extend: 'Extend',
   build: 'Build',

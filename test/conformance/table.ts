@@ -1,8 +1,11 @@
 import type { Row } from './row.ts'
 import { BUILD } from './rows/build.ts'
 import { DETECTION } from './rows/detection.ts'
+import { DOCKERFILES } from './rows/dockerfiles.ts'
 import { ENVIRONMENT } from './rows/environment.ts'
 import { EXPORT } from './rows/export.ts'
+import { EXTENDED_IMAGES } from './rows/extended-images.ts'
+import { EXTENSIONS } from './rows/extensions.ts'
 import { GAPS } from './rows/gaps.ts'
 import { IMAGE } from './rows/image.ts'
 import { LAUNCHER } from './rows/launcher.ts'
@@ -27,5 +30,8 @@ export const TABLE: readonly Row[] = [
   ...EXPORT,
   ...IMAGE,
   ...LAUNCHER,
+  ...EXTENSIONS,
+  ...DOCKERFILES,
+  ...EXTENDED_IMAGES,
   ...GAPS,
 ]

@@ -131,6 +131,28 @@ export const DELIBERATE: readonly Deliberate[] = [
     },
   },
   {
+    what: 'what an extension without bin/generate brings is in the generated directory from 0.13 on too',
+    why: 'the extender looks there and nowhere else; the reference leaves it in the extension, where it is never applied',
+    ours: {
+      path: (path, value) => (/^generated\/x_ready\//.test(path) ? undefined : value),
+    },
+  },
+  {
+    what: 'a failed bin/generate is told as `failed to generate`',
+    why: 'the reference says `failed to build` in the detector, where nothing is built',
+    theirs: {
+      lines: (lines) =>
+        lines.includes('x/only 1.0.0')
+          ? lines.map((line) => line.replace(/^ERROR: failed to build/, 'ERROR: failed to generate'))
+          : lines,
+    },
+  },
+  {
+    what: 'a warning that what stands behind FROM in run.Dockerfile has no effect before 0.12',
+    why: 'the reference drops it without a word',
+    ours: { lines: without(/^Warning: run\.Dockerfile of extension .* has no effect/) },
+  },
+  {
     what: 'version and sources of the launcher',
     why: 'each its own',
     ours: { label: launcherVersion },

@@ -55,19 +55,23 @@ export async function observe(
     [server.host, 'registry.test'],
   ])
   try {
-    await putRunImage(server, names, scenario.runImage)
+    await putRunImages(server, names, scenario.runImage)
     const steps: StepObservation[] = []
     let before: Tree = new Map()
     for (const [index, step] of scenario.steps.entries()) {
       if ('edit' in step) {
-        step.edit(place)
+        await step.edit(place, server.host)
         for (const name of readdirSync(place.directory)) own(place.path(name))
         before = treeOf(place.path('layers'))
         continue
       }
       const lifecycle = lifecycleOf(index)
       const args = step.args(place, server.host)
-      const env = { CNB_PLATFORM_API: scenario.platformApi, ...step.env }
+      const env = {
+        CNB_PLATFORM_API: scenario.platformApi,
+        CNB_EXTENSIONS_DIR: place.path('extensions'),
+        ...step.env,
+      }
       const ended = await lifecycle.run(step.phase, args, env)
       nameImages(server, place, names)
       const after = treeOf(place.path('layers'))
@@ -89,20 +93,23 @@ export async function observe(
   }
 }
 
-async function putRunImage(
+/** `run:base`, and another one that extensions may switch to. */
+async function putRunImages(
   server: TestRegistry,
   names: Map<string, string>,
   mediaTypes: MediaTypes = 'docker',
 ): Promise<void> {
   const http = createHttpClient({})
   try {
-    const registry = createRegistry({ http })
-    const image = await randomImage({
-      repository: registry.repository(parseReference(`${server.host}/run`)),
-      tags: ['base'],
+    const common = {
+      repository: createRegistry({ http }).repository(parseReference(`${server.host}/run`)),
       layers: RUN_LAYERS,
       mediaTypes,
       platform: { os: 'linux', architecture: 'amd64' },
+    }
+    const image = await randomImage({
+      ...common,
+      tags: ['base'],
       config: {
         User: '1000:1000',
         Env: ['PATH=/usr/bin:/bin', 'CNB_STACK_ID=io.test.stack', 'WITH_EQUALS=a=b'],
@@ -117,6 +124,16 @@ async function putRunImage(
       },
     })
     names.set(image.digest, 'sha256:(run image)')
+    const other = await randomImage({
+      ...common,
+      tags: ['other'],
+      seed: 2,
+      config: {
+        Env: ['PATH=/other'],
+        Labels: { 'io.buildpacks.base.distro.name': 'other', 'io.buildpacks.base.distro.version': '1' },
+      },
+    })
+    names.set(other.digest, 'sha256:(other run image)')
   } finally {
     await http.close()
   }

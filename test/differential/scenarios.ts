@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import type { TestPlace } from '../../lifecycle/commands/testing/lifecycle.ts'
 import type { MediaTypes } from '../../oci/write-image.ts'
 import { EVERYTHING } from './everything.ts'
+import { ADDING, extend, FAILING_EXTENSIONS, SWITCHING, tellRegistry } from './extensions.ts'
 import { FAILING, NO_PROCESS, ONE, REUSING, TAKEN_BACK } from './small-worlds.ts'
 import { GROUP, USER, type World } from './world.ts'
 
@@ -22,7 +23,7 @@ export type Step =
       readonly env?: Readonly<Record<string, string>>
     }
   /** What a person or the machine does between the phases. */
-  | { readonly edit: (place: TestPlace) => void }
+  | { readonly edit: (place: TestPlace, registry: string) => void | Promise<void> }
 
 const minor = (api: string) => Number(api.split('.')[1])
 
@@ -160,4 +161,30 @@ export const SCENARIOS: readonly Scenario[] = [
     build('0.15').filter((step) => !('phase' in step && step.phase === 'builder')),
   ),
   ...Object.entries(FAILING).map(([name, world]) => latest(name, world, build('0.15'))),
+  ...['0.10', '0.12', '0.13', '0.15'].map((platformApi) => ({
+    name: `extensions-${platformApi}`,
+    platformApi,
+    world: SWITCHING,
+    steps: [
+      { edit: tellRegistry },
+      ...build(platformApi, { env: minor(platformApi) < 13 ? { CNB_EXPERIMENTAL_MODE: 'warn' } : {} }),
+    ],
+  })),
+  ...['0.12', '0.15'].map((platformApi) => ({
+    name: `extended-${platformApi}`,
+    platformApi,
+    world: ADDING,
+    // The restorer would write to /kaniko: that is not a place for tests.
+    steps: build(platformApi, { env: { CNB_EXPERIMENTAL_MODE: 'quiet' } }).map((step) =>
+      'phase' in step && step.phase === 'restorer' ? { edit: extend } : step,
+    ),
+  })),
+  ...['unset', 'error'].map((mode) => ({
+    name: `extensions-experimental-${mode}`,
+    platformApi: '0.12',
+    world: ADDING,
+    steps: build('0.12', { env: mode === 'unset' ? {} : { CNB_EXPERIMENTAL_MODE: mode } }),
+  })),
+  latest('creator-with-extensions', ADDING, [create('0.15')]),
+  ...Object.entries(FAILING_EXTENSIONS).map(([name, world]) => latest(name, world, build('0.15'))),
 ]

@@ -2,6 +2,7 @@ import { chmodSync, lchownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync }
 import { join } from 'node:path'
 import {
   type BuildpackParts,
+  type ExtensionParts,
   ORDINARY_USER,
   type TestPlace,
   testPlaceAt,
@@ -11,6 +12,7 @@ import {
 export interface World {
   readonly order: string
   readonly buildpacks: Readonly<Record<string, BuildpackParts>>
+  readonly extensions?: Readonly<Record<string, ExtensionParts>>
   readonly files: Readonly<Record<string, string>>
 }
 
@@ -34,6 +36,7 @@ export function makeWorld(world: World, parent: Parent): TestPlace {
   for (const name of ['cache', 'sbom']) mkdirSync(place.path(name))
   chmodSync(place.directory, 0o755)
   for (const [id, parts] of Object.entries(world.buildpacks)) place.buildpack(id, parts)
+  for (const [id, parts] of Object.entries(world.extensions ?? {})) place.extension(id, parts)
   for (const [path, text] of Object.entries(world.files)) place.write(path, text)
   place.write('order.toml', world.order)
   place.write('launcher', 'any bytes do: nobody starts it\n', 0o755)

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +26,11 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Keeps root where the test has it. */
   readonly privileged?: boolean
+  /**
+   * A directory that stands at `/kaniko`. The program is in a mount namespace then, where it is known by its subcommands
+   * alone: `run('lifecycle', ['restore', …])`.
+   */
+  readonly kaniko?: string
 }
 
 export interface Started {
@@ -69,7 +83,8 @@ export async function testLifecycle(): Promise<TestLifecycle> {
   writeFileSync(wrapper, WRAPPER)
   const start: TestLifecycle['start'] = (command, args, options = {}) => {
     const scripts = options.privileged === true ? [program] : [wrapper, program]
-    return started(command, [...scripts, ...args], directory, options.env)
+    const [start_, ...before] = options.kaniko === undefined ? [process.execPath] : withKaniko(options.kaniko)
+    return started(start_, command, [...before, ...scripts, ...args], directory, options.env)
   }
   return {
     directory,
@@ -81,14 +96,32 @@ export async function testLifecycle(): Promise<TestLifecycle> {
 
 const PATH = process.env.PATH ?? '/usr/bin:/bin'
 
+/** What runs Node with all of this machine's directories where they are, and one more. */
+function withKaniko(directory: string): [program: string, ...args: string[]] {
+  const here = readdirSync('/', { withFileTypes: true }).filter(({ name }) => name !== 'kaniko')
+  return [
+    'bwrap',
+    ...here.flatMap((entry) =>
+      entry.isSymbolicLink()
+        ? ['--symlink', readlinkSync(`/${entry.name}`), `/${entry.name}`]
+        : ['--dev-bind', `/${entry.name}`, `/${entry.name}`],
+    ),
+    ...['--bind', directory, '/kaniko', '--die-with-parent'],
+    // Root gives itself up inside.
+    ...(process.getuid?.() === 0 ? ['--cap-add', 'ALL'] : []),
+    process.execPath,
+  ]
+}
+
 function started(
+  program: string,
   command: string,
   args: readonly string[],
   cwd: string,
   env: RunOptions['env'] = {},
 ): Started {
   const variables = Object.entries({ PATH, CNB_PLATFORM_API: '0.15', CNB_NO_COLOR: 'true', ...env })
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     argv0: command,
     cwd,
     env: Object.fromEntries(variables.filter(([, value]) => value !== undefined)),
@@ -115,6 +148,21 @@ export interface TestPlace {
   buildpack(id: string, parts: BuildpackParts): void
   /** Writes order.toml; a `?` behind an ID means optional. */
   order(...groups: readonly string[][]): void
+  extension(id: string, parts: ExtensionParts): void
+  /** Adds to order.toml. */
+  orderExtensions(...groups: readonly string[][]): void
+}
+
+export interface ExtensionParts {
+  readonly api?: string
+  /** More lines of extension.toml; those of `[extension]` come first. */
+  readonly toml?: string
+  readonly detect?: string
+  readonly generate?: string
+  /** detect/plan.toml, which stands for bin/detect. */
+  readonly plan?: string
+  /** Files below generate/, which stands for bin/generate. */
+  readonly generated?: Readonly<Record<string, string>>
 }
 
 export interface BuildpackParts {
@@ -163,13 +211,28 @@ export function testPlaceAt(directory: string): TestPlace {
       if (detect !== undefined) place.write(`${folder}/bin/detect`, `#!/bin/bash\n${detect}\n`, 0o755)
       if (build_ !== undefined) place.write(`${folder}/bin/build`, `#!/bin/bash\n${build_}\n`, 0o755)
     },
-    order: (...groups) => {
-      const entry = (id: string) =>
-        `[[order.group]]\nid = "${id.replace('?', '')}"\nversion = "1.0.0"\noptional = ${id.endsWith('?')}\n`
-      place.write('order.toml', groups.map((group) => `[[order]]\n${group.map(entry).join('')}`).join(''))
+    order: (...groups) => place.write('order.toml', orderText('order', groups)),
+    extension: (id, { api = '0.12', toml = '', detect, generate, plan, generated = {} }) => {
+      const folder = `extensions/${id.replaceAll('/', '_')}/1.0.0`
+      place.write(
+        `${folder}/extension.toml`,
+        `api = "${api}"\n[extension]\nid = "${id}"\nversion = "1.0.0"\n${toml}`,
+      )
+      for (const [name, script] of Object.entries({ detect, generate }))
+        if (script !== undefined) place.write(`${folder}/bin/${name}`, `#!/bin/bash\n${script}\n`, 0o755)
+      if (plan !== undefined) place.write(`${folder}/detect/plan.toml`, plan)
+      for (const [name, text] of Object.entries(generated)) place.write(`${folder}/generate/${name}`, text)
     },
+    orderExtensions: (...groups) =>
+      place.write('order.toml', `${place.read('order.toml')}${orderText('order-extensions', groups)}`),
   }
   return place
+}
+
+function orderText(key: string, groups: readonly string[][]): string {
+  const entry = (id: string) =>
+    `[[${key}.group]]\nid = "${id.replace('?', '')}"\nversion = "1.0.0"\noptional = ${id.endsWith('?')}\n`
+  return groups.map((group) => `[[${key}]]\n${group.map(entry).join('')}`).join('')
 }
 
 /** Whether a process still does something: one that nobody has waited for yet does not. */

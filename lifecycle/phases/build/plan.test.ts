@@ -18,23 +18,23 @@ describe('the plan of a buildpack (BU-4)', () => {
   const plan: Plan = { entries: [entry('a', 'x', 'y'), entry('b', 'y'), entry('c', 'ext:x')] }
 
   test('is what it offered and nobody has met, without what extensions provide', () => {
-    expect(planFor(plan, id('x')).entries.map(({ name }) => name)).toEqual(['a', 'a'])
-    expect(planFor(plan, id('y')).entries.map(({ name }) => name)).toEqual(['a', 'a', 'b', 'b'])
-    expect(planFor(plan, id('z')).entries).toEqual([])
+    expect(planFor(plan, 'buildpack', id('x')).entries.map(({ name }) => name)).toEqual(['a', 'a'])
+    expect(planFor(plan, 'buildpack', id('y')).entries.map(({ name }) => name)).toEqual(['a', 'a', 'b', 'b'])
+    expect(planFor(plan, 'buildpack', id('z')).entries).toEqual([])
   })
 
   test('loses what was met, keeps what was left unmet', () => {
     const names = (after: Plan) => after.entries.map(({ requires }) => requires[0]?.name)
-    expect(names(planAfter(plan, planFor(plan, id('x')), [], 'x@1'))).toEqual(['b', 'c'])
-    expect(names(planAfter(plan, planFor(plan, id('x')), ['a'], 'x@1'))).toEqual(['a', 'b', 'c'])
-    expect(names(planAfter(plan, planFor(plan, id('y')), ['b'], 'y@1'))).toEqual(['b', 'c'])
+    expect(names(planAfter(plan, planFor(plan, 'buildpack', id('x')), [], 'x@1'))).toEqual(['b', 'c'])
+    expect(names(planAfter(plan, planFor(plan, 'buildpack', id('x')), ['a'], 'x@1'))).toEqual(['a', 'b', 'c'])
+    expect(names(planAfter(plan, planFor(plan, 'buildpack', id('y')), ['b'], 'y@1'))).toEqual(['b', 'c'])
   })
 
   test.each([
     ['', 'unmet.name is required'],
     ['b', "unmet.name 'b' must match a requested dependency"],
   ])('unmet %j that was not asked for', (name, message) => {
-    expect(() => planAfter(plan, planFor(plan, id('x')), [name], 'x@1')).toThrow(
+    expect(() => planAfter(plan, planFor(plan, 'buildpack', id('x')), [name], 'x@1')).toThrow(
       expect.objectContaining({ code: 'BUILD_UNMET_INVALID', message: expect.stringContaining(message) }),
     )
   })

@@ -2,11 +2,15 @@ import { SlipwayError } from '../../../core/error.ts'
 import type { BuildpackPlan } from '../../../spec/files/buildpack-plan.ts'
 import type { Plan } from '../../../spec/files/plan.ts'
 import type { BuildpackId } from '../../../spec/names.ts'
+import type { Module } from '../detect/modules.ts'
 
-/** What a buildpack is asked to provide: the requirements it offered to meet and nobody before it has met (cnb-spec BU-4). */
-export function planFor(plan: Plan, id: BuildpackId): BuildpackPlan {
+/**
+ * What a buildpack or extension is asked to provide: the requirements it offered to meet and nobody before it has met
+ * (cnb-spec BU-4, IX-10).
+ */
+export function planFor(plan: Plan, kind: Module['kind'], id: BuildpackId): BuildpackPlan {
   const provided = plan.entries.filter(({ providers }) =>
-    providers.some((provider) => provider.id === id && !provider.extension),
+    providers.some((provider) => provider.id === id && provider.extension === (kind === 'extension')),
   )
   return { entries: provided.flatMap(({ requires }) => requires) }
 }

@@ -2,7 +2,7 @@ import { type ContainerPath, joinPath } from '../../../core/container-path.ts'
 import { SlipwayError } from '../../../core/error.ts'
 import type { Emit } from '../../../core/event.ts'
 import type { Root } from '../../../core/root.ts'
-import type { Runner, RunStatus } from '../../../core/runner.ts'
+import type { Runner } from '../../../core/runner.ts'
 import { isAtLeast } from '../../../spec/api-version.ts'
 import { BUILDPACK_ENV } from '../../../spec/environment.ts'
 import { EXIT_CODES } from '../../../spec/exit-codes.ts'
@@ -12,6 +12,7 @@ import { nameOfFile } from '../../../spec/names.ts'
 import type { ProgramVariables } from '../../environment/program.ts'
 import { type Environment, programEnvironment } from '../../environment/variables.ts'
 import type { Module } from '../detect/modules.ts'
+import { failureOf, type ProgramFailure } from '../program-failure.ts'
 
 export interface BuildSettings extends ProgramVariables {
   readonly root: Root
@@ -47,7 +48,7 @@ export async function runBuild(
 
   const start = performance.now()
   emit({ type: 'buildpack-started', buildpack: { id, version } })
-  const status = await started(module, () =>
+  const failure = await failureOf(() =>
     settings.runner.run(
       {
         program: joinPath(module.directory, 'bin', 'build'),
@@ -59,44 +60,22 @@ export async function runBuild(
       (chunk, stream) => emit({ type: 'build-output', buildpack: { id, version }, chunk, stream }),
     ),
   )
-  const reason = reasonOf(status)
   emit({
     type: 'buildpack-finished',
     buildpack: { id, version },
     milliseconds: performance.now() - start,
-    ...(reason === undefined ? {} : { reason }),
+    ...(failure === undefined ? {} : { reason: failure.reason }),
   })
-  if (reason !== undefined) throw failed(module, reason)
+  if (failure !== undefined) throw failed(module, failure)
 }
 
-/** A program that cannot be started is the buildpack's failure; a sandbox that cannot be made is not. */
-async function started(module: Module, run: () => Promise<RunStatus>): Promise<RunStatus> {
-  try {
-    return await run()
-  } catch (error) {
-    const isItsOwn = error instanceof SlipwayError && error.class === 'buildpack'
-    throw isItsOwn ? failed(module, error.message, error) : error
-  }
-}
-
-function reasonOf(status: RunStatus): string | undefined {
-  switch (status.kind) {
-    case 'exited':
-      return status.code === 0 ? undefined : `exit status ${status.code}`
-    case 'signalled':
-      return `ended by ${status.signal}`
-    case 'timed-out':
-      return `not done within ${status.after} ms`
-  }
-}
-
-function failed(module: Module, reason: string, cause?: SlipwayError): SlipwayError {
+function failed(module: Module, { reason, hint }: ProgramFailure): SlipwayError {
   const name = formatModuleRef(module.info)
   return new SlipwayError('BUILD_BUILDPACK_FAILED', `bin/build of ${name}: ${reason}`, {
     subject: name,
     class: 'buildpack',
     exitCode: EXIT_CODES.buildpackFailed,
-    ...(cause?.hint === undefined ? {} : { hint: cause.hint }),
+    ...(hint === undefined ? {} : { hint }),
   })
 }
 

@@ -1,7 +1,9 @@
 import { joinPath } from '../../../core/container-path.ts'
 import { errorChain, SlipwayError } from '../../../core/error.ts'
+import { isAtLeast } from '../../../spec/api-version.ts'
 import { EXIT_CODES } from '../../../spec/exit-codes.ts'
 import { type BuildMetadata, parseBuildMetadata } from '../../../spec/files/metadata.ts'
+import { type ExtendedImage, readExtendedImage } from '../../images/extended-image.ts'
 import { type FoundImage, findImage } from '../../images/find.ts'
 import type { ExportContext, ExportInputs } from '../export.ts'
 import { readBuildFile } from './build-file.ts'
@@ -14,19 +16,12 @@ export async function openRunImage(
   { analyzed, platform }: ExportInputs,
   { images }: ExportContext,
 ): Promise<FoundImage> {
-  const { reference, extend } = analyzed.runImage ?? { reference: '', extend: false }
+  const reference = analyzed.runImage?.reference ?? ''
   if (reference === '') {
     throw new SlipwayError('EXPORT_RUN_IMAGE_UNKNOWN', 'run image not found: analyzed.toml names none', {
       hint: 'Check the name of the run image and run the analyzer again.',
       class: 'usage',
       exitCode: EXIT_CODES.invalidArguments,
-    })
-  }
-  if (extend) {
-    throw new SlipwayError('EXPORT_EXTENSION_UNSUPPORTED', 'this lifecycle does not extend run images', {
-      subject: reference,
-      hint: 'Use a builder without image extensions.',
-      class: 'usage',
     })
   }
   const found = await findImage(images, reference, platform)
@@ -36,6 +31,16 @@ export async function openRunImage(
     hint: 'It was removed since the build began; build again.',
     class: 'infrastructure',
   })
+}
+
+/** The run image as extensions left it; undefined where they added nothing to it (cnb-spec EX-1). */
+export async function openExtendedImage(
+  { analyzed, layersDir, extendedDir = joinPath(layersDir, 'extended') }: ExportInputs,
+  { image }: FoundImage,
+  { root, platformApi }: ExportContext,
+): Promise<ExtendedImage | undefined> {
+  if (!isAtLeast(platformApi, '0.12') || analyzed.runImage?.extend !== true) return undefined
+  return readExtendedImage(root, extendedDir, image)
 }
 
 /** Without it nothing is reused, which costs time; only a layer without contents cannot do without it. */

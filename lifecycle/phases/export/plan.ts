@@ -2,6 +2,7 @@ import { type ContainerPath, joinPath } from '../../../core/container-path.ts'
 import { SlipwayError } from '../../../core/error.ts'
 import type { EventBody } from '../../../core/event.ts'
 import type { LayerSource } from '../../../oci/layer-source.ts'
+import { normalizedLayer } from '../../../oci/tar/normalize.ts'
 import { directoryLayer, type LayerOwner, pathsLayer } from '../../../oci/tar/walk.ts'
 import { isAtLeast } from '../../../spec/api-version.ts'
 import type { GroupElement } from '../../../spec/files/group.ts'
@@ -13,6 +14,7 @@ import type { CacheMetadata } from '../../../spec/labels/cache-metadata.ts'
 import { type LifecycleMetadata, layersOf } from '../../../spec/labels/lifecycle-metadata.ts'
 import type { LayerName } from '../../../spec/names.ts'
 import type { PhaseContext } from '../../context.ts'
+import type { ExtensionLayer } from '../../images/extended-image.ts'
 import { type BuildpackDirectory, type FoundLayer, readBuildpackDirectory } from './buildpack-layers.ts'
 import { type Launcher, launcherLayer, processTypesLayer } from './launcher.ts'
 import type { RecallKey } from './recall.ts'
@@ -28,7 +30,7 @@ export type LayerPart =
       readonly name: LayerName
       readonly content: LayerContent
     }
-  | { readonly kind: Exclude<LayerKind, 'buildpack' | 'extension'> }
+  | { readonly kind: Exclude<LayerKind, 'buildpack'> }
 
 /** One layer of the image or of the cache or of both. */
 export interface LayerPlan {
@@ -66,6 +68,8 @@ export interface PlanInputs {
   readonly layersDir: ContainerPath
   readonly owner: { readonly uid: number; readonly gid: number }
   readonly launcher: Launcher
+  /** What extensions put on the run image. */
+  readonly extensionLayers: readonly ExtensionLayer[]
 }
 
 /**
@@ -83,6 +87,7 @@ export function planLayers(inputs: PlanInputs, context: PhaseContext): ExportPla
     return directory.layers.flatMap((layer) => planBuildpackLayer(layer, buildpack, owner, inputs, context))
   })
   const layers = [
+    ...inputs.extensionLayers.map(planExtensionLayer),
     ...buildpackLayers.filter(({ image }) => image !== undefined),
     ...planSbom('launch', owner, inputs, context),
     ...planApp(owner, inputs, context),
@@ -91,6 +96,16 @@ export function planLayers(inputs: PlanInputs, context: PhaseContext): ExportPla
     ...(inputs.cached === undefined ? [] : planSbom('cache', owner, inputs, context)),
   ]
   return { layers, stores }
+}
+
+function planExtensionLayer({ createdBy, layer }: ExtensionLayer, index: number): LayerPlan {
+  const [, extension = 'from extensions'] = /, Created by extension: (.+)$/s.exec(createdBy) ?? []
+  return {
+    id: `${extension}:extended-layer-${index + 1}`,
+    part: { kind: 'extension' },
+    source: normalizedLayer(() => layer.open()),
+    image: { createdBy, previous: [] },
+  }
 }
 
 /** RU-3 */

@@ -35,11 +35,21 @@ export const ORDINARY_USER = 65534
 
 /**
  * Loads the program after it has become an ordinary user. Node itself is started as who the test runs as: a checkout in
- * root's home could not be read otherwise.
+ * root's home could not be read otherwise. The program is compiled from the code cache that its first run leaves: most of a
+ * short phase's time would be compiling, and tests start thousands of them.
  */
 const WRAPPER = `
+const { readFileSync, writeFileSync } = require('node:fs')
+const { Script } = require('node:vm')
 const path = process.argv[2]
-const script = require('node:fs').readFileSync(path, 'utf8')
+const source = readFileSync(path, 'latin1')
+let cachedData
+try {
+  cachedData = readFileSync(path + '.cache')
+} catch {}
+const text = '(function (require, module, exports, __filename) {' + source + '})'
+const script = new Script(text, { filename: path, cachedData })
+if (cachedData === undefined) process.on('exit', () => writeFileSync(path + '.cache', script.createCachedData()))
 const module_ = { exports: {} }
 process.argv.splice(1, 2, path)
 if (process.getuid() === 0) {
@@ -47,7 +57,7 @@ if (process.getuid() === 0) {
   process.setgid(${ORDINARY_USER})
   process.setuid(${ORDINARY_USER})
 }
-new Function('require', 'module', 'exports', '__filename', script)(require, module_, module_.exports, path)
+script.runInThisContext()(require, module_, module_.exports, path)
 `
 
 export async function testLifecycle(): Promise<TestLifecycle> {
@@ -71,6 +81,9 @@ export async function testLifecycle(): Promise<TestLifecycle> {
     const scripts = options.privileged === true ? [program] : [wrapper, program]
     return started(command, [...scripts, ...args], directory, options.env)
   }
+  // No such credentials: it ends before it connects, and has loaded much of what a phase with a registry needs.
+  const warming = { CNB_LAYERS_DIR: directory, CNB_REGISTRY_AUTH: 'none' }
+  await start('analyzer', ['-run-image', 'run', 'app'], { env: warming }).ended
   return {
     directory,
     start,

@@ -76,3 +76,11 @@ export function endsOf(check: Check): ReturnType<typeof variantsOf> {
     ...new Set([newest.at(0), newest.at(-1), variants.find((v) => v.buildpackApi === buildpacks[0])]),
   ].filter((variant) => variant !== undefined)
 }
+
+/** The newest version of each API that a check applies to. */
+export function newestOf(check: Check): ReturnType<typeof variantsOf>[number] {
+  return {
+    platformApi: check.platformApis?.at(-1) ?? NEWEST_PLATFORM_API,
+    buildpackApi: check.buildpackApis?.at(-1) ?? NEWEST_BUILDPACK_API,
+  }
+}

@@ -9,6 +9,7 @@ import { LAUNCHER } from './rows/launcher.ts'
 import { OUTPUTS } from './rows/outputs.ts'
 import { PHASES } from './rows/phases.ts'
 import { PLAN } from './rows/plan.ts'
+import { REBASE } from './rows/rebase.ts'
 import { REGISTRY } from './rows/registry.ts'
 import { RESTORATION } from './rows/restoration.ts'
 import { VERSIONS } from './rows/versions.ts'
@@ -26,6 +27,7 @@ export const TABLE: readonly Row[] = [
   ...RESTORATION,
   ...EXPORT,
   ...IMAGE,
+  ...REBASE,
   ...LAUNCHER,
   ...GAPS,
 ]

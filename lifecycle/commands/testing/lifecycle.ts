@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 
 /** The lifecycle as it is shipped, one CommonJS file, driven as processes of an ordinary user. */
 export interface TestLifecycle extends Disposable {
@@ -60,12 +60,22 @@ if (process.getuid() === 0) {
 script.runInThisContext()(require, module_, module_.exports, path)
 `
 
-export async function testLifecycle(): Promise<TestLifecycle> {
+/** A source file with another content than it has. */
+export interface ChangedSource {
+  /** Relative to the repository. */
+  readonly file: string
+  readonly content: string
+}
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** Bundles the program, with `changed` where a test wants to see a fault found. */
+export async function testLifecycle(changed?: ChangedSource): Promise<TestLifecycle> {
   const directory = mkdtempSync(join(tmpdir(), 'lifecycle.'))
   chmodSync(directory, 0o777)
   const program = join(directory, 'lifecycle.cjs')
   await build({
-    absWorkingDir: fileURLToPath(new URL('../../..', import.meta.url)),
+    absWorkingDir: REPOSITORY,
     entryPoints: ['lifecycle/main.ts'],
     outfile: program,
     bundle: true,
@@ -74,6 +84,7 @@ export async function testLifecycle(): Promise<TestLifecycle> {
     format: 'cjs',
     define: { SLIPWAY_VERSION: '"1.2.3-test"' },
     logLevel: 'error',
+    plugins: changed === undefined ? [] : [readsInstead(changed)],
   })
   const wrapper = join(directory, 'as-user.cjs')
   writeFileSync(wrapper, WRAPPER)
@@ -89,6 +100,17 @@ export async function testLifecycle(): Promise<TestLifecycle> {
     start,
     run: (...given) => start(...given).ended,
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
+
+function readsInstead({ file, content }: ChangedSource): Plugin {
+  const path = join(REPOSITORY, file)
+  return {
+    name: 'changed source',
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\.ts$/ }, (source) =>
+        source.path === path ? { contents: content, loader: 'ts' } : undefined,
+      ),
   }
 }
 

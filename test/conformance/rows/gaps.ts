@@ -57,11 +57,6 @@ export const GAPS: readonly Gap[] = [
   ...gap('open', 'cache images', 'CA-4'),
   ...gap('open', '-parallel', 'CA-5'),
   ...gap('elsewhere', 'CA-3 and LR-4 hold it: one digest for cache and image', 'CA-6'),
-  ...gap(
-    'open',
-    'the rebaser has its own tests, and no row here yet',
-    ...Array.from({ length: 12 }, (_, index) => `RB-${index + 1}`),
-  ),
   ...gap('elsewhere', 'size and static linking: native/build.integration.test.ts', 'LX-5'),
   ...gap('elsewhere', 'lifecycle/commands/detector.integration.test.ts', 'IX-1', 'IX-2', 'IX-5'),
   ...gap('open', 'extensions’ variables and refused requirements', 'IX-3', 'IX-4'),
@@ -81,6 +76,5 @@ export const GAPS: readonly Gap[] = [
     'IX-54',
   ),
   ...gap('later', DOCKERFILES, 'IX-55', 'IX-56', 'IX-57', 'IX-58', 'IX-59', 'IX-60', 'IX-70'),
-  ...gap('open', 'the rebaser has its own tests, and no row here yet', 'IX-71'),
   ...gap('none', 'a remark on how to build it', 'IX-72'),
 ]

@@ -6,6 +6,7 @@ import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Say } from '../log/reference-log.ts'
 import { isTraced } from '../telemetry/is-traced.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { requireExecEnv } from './exec-env.ts'
 import { act } from './failure.ts'
 import { parseFlags, usageText } from './flags.ts'
 import {
@@ -134,6 +135,7 @@ async function runParsed(
     log.say('debug', 'Parsing inputs...')
     const root = processRoot()
     const inputs = resolvePaths(parsed.inputs, (path) => root.stat(path) !== undefined)
+    requireExecEnv(inputs, parsed.platformApi)
     await command.run({ ...parsed, inputs, root, emit: log.emit, say: log.say })
     return EXIT_CODES.success
   } catch (error) {

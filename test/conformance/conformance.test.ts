@@ -24,8 +24,8 @@ describe('the table', () => {
   })
 })
 
-/** `CONFORMANCE=every` takes minutes: each version that a check applies to. Else the oldest and the newest. */
-const isEveryVersion = process.env.CONFORMANCE === 'every'
+/** Each version that a check applies to; `CONFORMANCE=ends` takes the oldest and the newest, in a quarter of the time. */
+const isEveryVersion = process.env.CONFORMANCE !== 'ends'
 
 const runs = TABLE.filter(isCheck).flatMap((check) =>
   (isEveryVersion ? variantsOf : endsOf)(check).map((variant) => ({

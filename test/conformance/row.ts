@@ -67,7 +67,7 @@ export function variantsOf(check: Check): readonly { platformApi: string; buildp
   ]
 }
 
-/** The variants that every run of the tests has time for: the oldest and the newest of each API. */
+/** What a quick run takes: the oldest and the newest of each API. */
 export function endsOf(check: Check): ReturnType<typeof variantsOf> {
   const variants = variantsOf(check)
   const buildpacks = check.buildpackApis ?? [NEWEST_BUILDPACK_API]

@@ -1,3 +1,4 @@
+import type { ContainerPath } from '../../core/container-path.ts'
 import type { Emit } from '../../core/event.ts'
 import { processRoot, type Root } from '../../core/root.ts'
 import { type ApiVersion, negotiatePlatformApi } from '../../spec/api-version.ts'
@@ -134,7 +135,7 @@ async function runParsed(
     log.say('debug', `Starting ${calledAs}...`)
     log.say('debug', 'Parsing inputs...')
     const root = processRoot()
-    const inputs = resolvePaths(parsed.inputs, (path) => root.stat(path) !== undefined)
+    const inputs = resolvePaths(parsed.inputs, (path) => isThere(root, path))
     requireExecEnv(inputs, parsed.platformApi)
     await command.run({ ...parsed, inputs, root, emit: log.emit, say: log.say })
     return EXIT_CODES.success
@@ -159,6 +160,15 @@ async function traced(
     env,
     ...(hasLayers && { layers: inputs.layersDir }),
   })
+}
+
+/** What may not be looked for is not there; whoever reads beside it says why. */
+function isThere(root: Root, path: ContainerPath): boolean {
+  try {
+    return root.stat(path) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function flagLike(argument: string): string {

@@ -37,10 +37,8 @@ const runs = TABLE.filter(isCheck).flatMap((check) =>
 
 describe.concurrent('conformance', () => {
   for (const { name, check, variant } of runs) {
-    test.skipIf(check.needsRoot === true && process.getuid?.() !== 0)(
-      name,
-      async ({ expect: own }) => check.run(contextOf(shared, variant, own)),
-      60_000,
+    test.skipIf(check.needsRoot === true && process.getuid?.() !== 0)(name, async ({ expect: own }) =>
+      check.run(contextOf(shared, variant, own)),
     )
   }
 })

@@ -4,7 +4,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SlipwayError } from '../core/error.ts'
 import { goJson, goMap } from '../core/go-json.ts'
-import { parseApiVersion } from './api-version.ts'
+import {
+  formatApiVersion,
+  parseApiVersion,
+  parseDeprecationMode,
+  parseExperimentalMode,
+  readApiVersion,
+} from './api-version.ts'
+import { parseBoolean } from './environment.ts'
 import { parseAnalyzed, writeAnalyzed } from './files/analyzed.ts'
 import { parseBuild, writeBuild } from './files/build.ts'
 import { parseBuildPlan, writeBuildPlan } from './files/build-plan.ts'
@@ -41,6 +48,7 @@ import { parseLifecycleMetadata, writeLifecycleMetadata } from './labels/lifecyc
 import { parseOrderLabel, parseSystemLabel, writeOrderLabel, writeSystemLabel } from './labels/order.ts'
 import { parseProjectLabel, writeProjectLabel } from './labels/project-metadata.ts'
 import { parseBuildpackId } from './names.ts'
+import { parseSbomFileName, SBOM_FORMATS } from './sbom.ts'
 import { parseToml } from './toml/parse.ts'
 import { tomlDocuments } from './toml/testing.ts'
 import { isTable, type TomlTable, type TomlValue, tomlTable } from './toml/value.ts'
@@ -211,6 +219,60 @@ describe('JSON labels', () => {
       fc.property(fc.jsonValue(), (value) => {
         const again = goJson(goMap(parseJson(JSON.stringify(value), source)))
         expect(JSON.parse(again)).toEqual(JSON.parse(JSON.stringify(value)))
+      }),
+    )
+  })
+})
+
+describe('words', () => {
+  test('a version is read as it is written, and any other text is none', () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 31), fc.nat(2 ** 31), (major, minor) => {
+        const text = `${major}.${minor}`
+        expect(formatApiVersion(parseApiVersion(text))).toBe(text)
+      }),
+    )
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.stringMatching(/^v?[0-9.]*$/)), (text) => {
+        const isVersion = /^v?\d+\.?\d*$/.test(text)
+        expect(readApiVersion(text) !== undefined).toBe(isVersion)
+      }),
+    )
+  })
+
+  test('a mode or a boolean is one of a few words', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.constantFrom('T', 'false', 'quiet', 'silent', 'error')),
+        (text) => {
+          for (const parse of [parseDeprecationMode, parseExperimentalMode]) {
+            expect(['error', 'warn', 'quiet']).toContain(parse(text))
+          }
+          const isBoolean = [
+            '1',
+            't',
+            'T',
+            'TRUE',
+            'true',
+            'True',
+            '0',
+            'f',
+            'F',
+            'FALSE',
+            'false',
+            'False',
+          ].includes(text)
+          expect(parseBoolean(text) !== undefined).toBe(isBoolean)
+        },
+      ),
+    )
+  })
+
+  test('the name of an SBOM is read as it is written', () => {
+    const name = fc.stringMatching(/^[a-z.]{0,8}$/)
+    fc.assert(
+      fc.property(name, fc.constantFrom(...SBOM_FORMATS), (subject, format) => {
+        expect(parseSbomFileName(`${subject}.${format.fileName}`)).toEqual({ subject, format })
       }),
     )
   })

@@ -1,3 +1,4 @@
+import type { ContainerPath } from '../../core/container-path.ts'
 import type { Emit } from '../../core/event.ts'
 import { processRoot, type Root } from '../../core/root.ts'
 import { type ApiVersion, negotiatePlatformApi } from '../../spec/api-version.ts'
@@ -6,6 +7,7 @@ import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Say } from '../log/reference-log.ts'
 import { isTraced } from '../telemetry/is-traced.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { requireExecEnv } from './exec-env.ts'
 import { act } from './failure.ts'
 import { parseFlags, usageText } from './flags.ts'
 import {
@@ -133,7 +135,8 @@ async function runParsed(
     log.say('debug', `Starting ${calledAs}...`)
     log.say('debug', 'Parsing inputs...')
     const root = processRoot()
-    const inputs = resolvePaths(parsed.inputs, (path) => root.stat(path) !== undefined)
+    const inputs = resolvePaths(parsed.inputs, (path) => isThere(root, path))
+    requireExecEnv(inputs, parsed.platformApi)
     await command.run({ ...parsed, inputs, root, emit: log.emit, say: log.say })
     return EXIT_CODES.success
   } catch (error) {
@@ -157,6 +160,15 @@ async function traced(
     env,
     ...(hasLayers && { layers: inputs.layersDir }),
   })
+}
+
+/** What may not be looked for is not there; whoever reads beside it says why. */
+function isThere(root: Root, path: ContainerPath): boolean {
+  try {
+    return root.stat(path) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function flagLike(argument: string): string {

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { SlipwayError } from '../../core/error.ts'
 import { settings } from './settings.ts'
 
 const read = (text: string, env: Record<string, string> = {}) => settings('config.toml', text, env)
@@ -36,3 +38,17 @@ test.each(['[debian]\nmirror = 1', '[registry]\ninsecure = "a"', '[registry]\nin
     expect(() => read(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   },
 )
+
+test('whatever the file holds, it gives settings or an error of ours', () => {
+  const pieces = ['[debian]\n', '[registry]\n', 'mirror', 'insecure', ' = ', '"x"', '["y"]', '1', '\n']
+  const nearly = fc.array(fc.constantFrom(...pieces), { maxLength: 10 }).map((list) => list.join(''))
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: 'binary' }), nearly), (text) => {
+      try {
+        expect(read(text).insecureRegistries.every((name) => typeof name === 'string')).toBe(true)
+      } catch (error) {
+        expect(error).toBeInstanceOf(SlipwayError)
+      }
+    }),
+  )
+})

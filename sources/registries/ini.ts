@@ -68,8 +68,8 @@ export function parsePythonIni(text: string): IniEntry[] {
       entries[entries.length - 1] = { ...last, value: `${last.value}\n${trimmed}`.trim() }
       continue
     }
-    const pair = /^([^=:]+?)\s*[=:]\s*(.*)$/.exec(trimmed)
-    if (pair !== null) entries.push({ section, key: pair[1] ?? '', value: pair[2] ?? '' })
+    const pair = /^([^=:]+)[=:](.*)$/.exec(trimmed)
+    if (pair !== null) entries.push({ section, key: (pair[1] ?? '').trim(), value: (pair[2] ?? '').trim() })
   }
   return entries
 }

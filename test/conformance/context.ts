@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import type { ExpectStatic } from 'vitest'
-import type { HttpClient } from '../../core/http/index.ts'
+import { createHttpClient } from '../../core/http/index.ts'
 import {
   type BuildpackParts,
   type Ended,
@@ -8,6 +8,7 @@ import {
   type RunOptions,
   type TestLifecycle,
   type TestPlace,
+  testLifecycle,
   testPlace,
 } from '../../lifecycle/commands/testing/lifecycle.ts'
 import { type Launch, launcherWorld } from '../../native/testing/launcher-world.ts'
@@ -15,22 +16,44 @@ import { builtProgram } from '../../native/testing/programs.ts'
 import type { Image, ImageConfig } from '../../oci/image.ts'
 import { imageLayers, readImage } from '../../oci/read-image.ts'
 import { parseReference } from '../../oci/reference.ts'
-import type { Registry } from '../../oci/registry/index.ts'
-import type { TestRegistry } from '../../oci/registry/testing/server.ts'
+import { createRegistry, type Registry } from '../../oci/registry/index.ts'
+import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing/server.ts'
 import type { TarEntry } from '../../oci/tar/header.ts'
 import { readEntries } from '../../oci/tar/testing/read-entries.ts'
 import { randomImage } from '../../oci/testing/index.ts'
 import { collect } from '../../oci/testing/temporary.ts'
-import { isAtLeast } from './row.ts'
+import { isAtLeast, PASSWORD, USER } from './row.ts'
 
-/** What the rows of one run share: the bundled program and a registry. */
-export interface Shared {
+/** What the rows of one run share: the programs and registries. */
+export interface Shared extends AsyncDisposable {
   readonly lifecycle: TestLifecycle
+  /** The launcher's file. */
+  readonly launcher: string
   readonly server: TestRegistry
   /** One that asks for `USER` and `PASSWORD`. */
   readonly guarded: TestRegistry
   readonly registry: Registry
-  readonly http: HttpClient
+}
+
+/** Bundles the lifecycle and starts the registries. */
+export async function openShared(): Promise<Shared> {
+  const http = createHttpClient({})
+  const lifecycle = await testLifecycle()
+  const server = await startTestRegistry()
+  const guarded = await startTestRegistry({ auth: { kind: 'basic', users: { [USER]: PASSWORD } } })
+  return {
+    lifecycle,
+    launcher: builtProgram('launcher'),
+    server,
+    guarded,
+    registry: createRegistry({ http, credentials: async () => undefined }),
+    async [Symbol.asyncDispose]() {
+      await http.close()
+      await server.close()
+      await guarded.close()
+      lifecycle[Symbol.dispose]()
+    },
+  }
 }
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -45,6 +68,7 @@ export interface Context {
   readonly images: string
   readonly server: TestRegistry
   readonly guarded: TestRegistry
+  readonly registry: Registry
   isPlatform(least: string): boolean
   isBuildpack(least: string): boolean
   run(command: string, args: readonly string[], options?: RunOptions): Promise<Ended>
@@ -55,6 +79,8 @@ export interface Context {
   analyze(args: readonly string[], env?: Env): Promise<Ended>
   export(args: readonly string[], env?: Env): Promise<Ended>
   create(args: readonly string[], env?: Env): Promise<Ended>
+  /** Its report is `report.toml` of the place. */
+  rebase(args: readonly string[], env?: Env): Promise<Ended>
   buildpack(id: string, parts: BuildpackParts): void
   order(...groups: readonly string[][]): void
   /** Writes group.toml, of this check's Buildpack API, and a plan where there is none. */
@@ -81,7 +107,7 @@ export function contextOf(
   { platformApi, buildpackApi }: { platformApi: string; buildpackApi: string },
   expect: ExpectStatic,
 ): Context {
-  const { lifecycle, server, guarded, registry } = shared
+  const { lifecycle, launcher, server, guarded, registry } = shared
   const place = testPlace(lifecycle)
   for (const name of ['cache', 'layers/config']) {
     mkdirSync(place.path(name), { recursive: true })
@@ -101,7 +127,7 @@ export function contextOf(
     ...['-platform', place.path('platform'), '-buildpacks', place.path('buildpacks')],
     ...(isPlatform('0.11') ? ['-build-config', place.path('config')] : []),
   ]
-  const exportFlags = [...app, '-launcher', builtProgram('launcher')]
+  const exportFlags = [...app, '-launcher', launcher]
   const detectFlags = [...buildFlags, '-order', place.path('order.toml')]
   const creatorFlags = [...layers, ...user, ...exportFlags, ...detectFlags, '-cache-dir', place.path('cache')]
   const phase =
@@ -128,6 +154,7 @@ export function contextOf(
     images,
     server,
     guarded,
+    registry,
     isPlatform,
     isBuildpack: (least) => isAtLeast(buildpackApi, least),
     run,
@@ -137,6 +164,7 @@ export function contextOf(
     analyze: phase('analyzer', [...layers, ...user]),
     export: phase('exporter', [...layers, ...user, ...exportFlags]),
     create: phase('creator', creatorFlags),
+    rebase: phase('rebaser', ['-report', place.path('report.toml')]),
     buildpack: (id, parts) => place.buildpack(id, { api: buildpackApi, ...parts }),
     order: place.order,
     group(...ids) {
@@ -173,7 +201,7 @@ export function contextOf(
       return (await Promise.all(opened)).map((bytes) => readEntries(bytes))
     },
     launch(what) {
-      using world = launcherWorld(builtProgram('launcher'))
+      using world = launcherWorld(launcher)
       return {
         ...world.launch({ ...what, env: { CNB_PLATFORM_API: platformApi, ...what.env } }),
         top: world.top,

@@ -88,4 +88,19 @@ export const SECTIONS: readonly { section: string; title: string; ids: readonly 
     ids: ['IX-50', 'IX-51', 'IX-52', 'IX-53', 'IX-54', 'IX-55', 'IX-56', 'IX-57', 'IX-58', 'IX-59', 'IX-60'],
   },
   { section: '8.7', title: 'Effects downstream', ids: ['IX-70', 'IX-71', 'IX-72'] },
+  { section: '9.1', title: 'Base images', ids: ['DI-1', 'DI-2', 'DI-3', 'DI-4'] },
+  { section: '9.2', title: 'Buildpack on disk', ids: ['DI-10', 'DI-11', 'DI-12'] },
+  {
+    section: '9.3',
+    title: 'Buildpackage',
+    ids: ['DI-20', 'DI-21', 'DI-22', 'DI-23', 'DI-24', 'DI-25', 'DI-26', 'DI-27'],
+  },
+  { section: '9.4', title: 'package.toml', ids: ['DI-30'] },
+  {
+    section: '9.5',
+    title: 'Builder image',
+    ids: ['DI-40', 'DI-41', 'DI-42', 'DI-43', 'DI-44', 'DI-45'],
+  },
+  { section: '9.6', title: 'builder.toml', ids: ['DI-50'] },
+  { section: '9.7', title: 'project.toml', ids: ['DI-60', 'DI-61', 'DI-62', 'DI-63'] },
 ]

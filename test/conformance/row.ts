@@ -67,7 +67,7 @@ export function variantsOf(check: Check): readonly { platformApi: string; buildp
   ]
 }
 
-/** The variants that every run of the tests has time for: the oldest and the newest of each API. */
+/** What a quick run takes: the oldest and the newest of each API. */
 export function endsOf(check: Check): ReturnType<typeof variantsOf> {
   const variants = variantsOf(check)
   const buildpacks = check.buildpackApis ?? [NEWEST_BUILDPACK_API]
@@ -75,4 +75,12 @@ export function endsOf(check: Check): ReturnType<typeof variantsOf> {
   return [
     ...new Set([newest.at(0), newest.at(-1), variants.find((v) => v.buildpackApi === buildpacks[0])]),
   ].filter((variant) => variant !== undefined)
+}
+
+/** The newest version of each API that a check applies to. */
+export function newestOf(check: Check): ReturnType<typeof variantsOf>[number] {
+  return {
+    platformApi: check.platformApis?.at(-1) ?? NEWEST_PLATFORM_API,
+    buildpackApi: check.buildpackApis?.at(-1) ?? NEWEST_BUILDPACK_API,
+  }
 }

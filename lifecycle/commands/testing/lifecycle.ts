@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 
 /** The lifecycle as it is shipped, one CommonJS file, driven as processes of an ordinary user. */
 export interface TestLifecycle extends Disposable {
@@ -49,11 +49,21 @@ export const ORDINARY_USER = 65534
 
 /**
  * Loads the program after it has become an ordinary user. Node itself is started as who the test runs as: a checkout in
- * root's home could not be read otherwise.
+ * root's home could not be read otherwise. The program is compiled from the code cache that its first run leaves: most of a
+ * short phase's time would be compiling, and tests start thousands of them.
  */
 const WRAPPER = `
+const { readFileSync, writeFileSync } = require('node:fs')
+const { Script } = require('node:vm')
 const path = process.argv[2]
-const script = require('node:fs').readFileSync(path, 'utf8')
+const source = readFileSync(path, 'latin1')
+let cachedData
+try {
+  cachedData = readFileSync(path + '.cache')
+} catch {}
+const text = '(function (require, module, exports, __filename) {' + source + '})'
+const script = new Script(text, { filename: path, cachedData })
+if (cachedData === undefined) process.on('exit', () => writeFileSync(path + '.cache', script.createCachedData()))
 const module_ = { exports: {} }
 process.argv.splice(1, 2, path)
 if (process.getuid() === 0) {
@@ -61,15 +71,25 @@ if (process.getuid() === 0) {
   process.setgid(${ORDINARY_USER})
   process.setuid(${ORDINARY_USER})
 }
-new Function('require', 'module', 'exports', '__filename', script)(require, module_, module_.exports, path)
+script.runInThisContext()(require, module_, module_.exports, path)
 `
 
-export async function testLifecycle(): Promise<TestLifecycle> {
+/** A source file with another content than it has. */
+export interface ChangedSource {
+  /** Relative to the repository. */
+  readonly file: string
+  readonly content: string
+}
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** Bundles the program, with `changed` where a test wants to see a fault found. */
+export async function testLifecycle(changed?: ChangedSource): Promise<TestLifecycle> {
   const directory = mkdtempSync(join(tmpdir(), 'lifecycle.'))
   chmodSync(directory, 0o777)
   const program = join(directory, 'lifecycle.cjs')
   await build({
-    absWorkingDir: fileURLToPath(new URL('../../..', import.meta.url)),
+    absWorkingDir: REPOSITORY,
     entryPoints: ['lifecycle/main.ts'],
     outfile: program,
     bundle: true,
@@ -78,6 +98,7 @@ export async function testLifecycle(): Promise<TestLifecycle> {
     format: 'cjs',
     define: { SLIPWAY_VERSION: '"1.2.3-test"' },
     logLevel: 'error',
+    plugins: changed === undefined ? [] : [readsInstead(changed)],
   })
   const wrapper = join(directory, 'as-user.cjs')
   writeFileSync(wrapper, WRAPPER)
@@ -86,11 +107,25 @@ export async function testLifecycle(): Promise<TestLifecycle> {
     const [start_, ...before] = options.kaniko === undefined ? [process.execPath] : withKaniko(options.kaniko)
     return started(start_, command, [...before, ...scripts, ...args], directory, options.env)
   }
+  // No such credentials: it ends before it connects, and has loaded much of what a phase with a registry needs.
+  const warming = { CNB_LAYERS_DIR: directory, CNB_REGISTRY_AUTH: 'none' }
+  await start('analyzer', ['-run-image', 'run', 'app'], { env: warming }).ended
   return {
     directory,
     start,
     run: (...given) => start(...given).ended,
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
+
+function readsInstead({ file, content }: ChangedSource): Plugin {
+  const path = join(REPOSITORY, file)
+  return {
+    name: 'changed source',
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\.ts$/ }, (source) =>
+        source.path === path ? { contents: content, loader: 'ts' } : undefined,
+      ),
   }
 }
 

@@ -1,6 +1,7 @@
 import { type ContainerPath, joinPath } from '../../../core/container-path.ts'
 import { SlipwayError } from '../../../core/error.ts'
 import type { EventBody } from '../../../core/event.ts'
+import type { Root } from '../../../core/root.ts'
 import type { LayerSource } from '../../../oci/layer-source.ts'
 import { normalizedLayer } from '../../../oci/tar/normalize.ts'
 import { directoryLayer, type LayerOwner, pathsLayer } from '../../../oci/tar/walk.ts'
@@ -12,7 +13,7 @@ import { formatModuleRef } from '../../../spec/files/module-ref.ts'
 import type { Store } from '../../../spec/files/store.ts'
 import type { CacheMetadata } from '../../../spec/labels/cache-metadata.ts'
 import { type LifecycleMetadata, layersOf } from '../../../spec/labels/lifecycle-metadata.ts'
-import type { LayerName } from '../../../spec/names.ts'
+import { type LayerName, nameOfFile } from '../../../spec/names.ts'
 import type { PhaseContext } from '../../context.ts'
 import type { ExtensionLayer } from '../../images/extended-image.ts'
 import { type BuildpackDirectory, type FoundLayer, readBuildpackDirectory } from './buildpack-layers.ts'
@@ -135,6 +136,7 @@ function planBuildpackLayer(
       emit({ type: 'warning', message: `Failed to cache layer '${id}' because it has no contents` })
     return []
   }
+  if (layer.hasContents) requireInside(layer, inputs.layersDir, root)
   const previous = layersOf(inputs.previous, buildpack.id)?.layers.get(name)
   if (!layer.hasContents && previous === undefined) throw neverBuilt(id)
   const image = {
@@ -158,6 +160,22 @@ function planBuildpackLayer(
       ...(isCached ? { cache: { previous: cached?.sha ?? '' } } : {}),
     },
   ]
+}
+
+/** A layer that is a link to another place would be an image's link to what the image may not have. */
+function requireInside({ id, path }: FoundLayer, layersDir: ContainerPath, root: Root): void {
+  const place = root.locate(path)
+  if (place.startsWith(`${root.locate(layersDir)}/`)) return
+  const [shown, target] = [path, place].map(nameOfFile)
+  throw new SlipwayError(
+    'EXPORT_LAYER_OUTSIDE',
+    `layer '${id}' is a link out of the layers directory: ${shown} leads to ${target}`,
+    {
+      subject: path,
+      hint: 'A buildpack has to put the files of its layer into the layer’s own directory.',
+      class: 'buildpack',
+    },
+  )
 }
 
 function planSbom(

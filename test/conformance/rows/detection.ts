@@ -146,6 +146,22 @@ export const DETECTION: readonly Check[] = [
     },
   },
   {
+    id: 'T-5',
+    title: 'of a composite only its members are held to the target',
+    platformApis: platformsFrom('0.12'),
+    async run({ buildpack, detect, detected, place, expect }) {
+      const elsewhere = '[[targets]]\nos = "linux"\narch = "riscv64"\n'
+      buildpack('a/composite', { toml: group('a/b') + elsewhere })
+      place.write('order.toml', group('a/composite'))
+      target(place, 'linux', 'arm64', DEBIAN)
+      buildpack('a/b', { detect: 'exit 0' })
+      expect((await detect()).code).toBe(0)
+      expect(detected()).toEqual(['a/b'])
+      buildpack('a/b', { toml: elsewhere, detect: 'exit 0' })
+      expect((await detect()).code).toBe(21)
+    },
+  },
+  {
     id: 'X-1',
     title: 'who does not know the execution environment is passed over without failing the group',
     platformApis: platformsFrom('0.14'),

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { BUILDPACK_APIS, type Check, platformsFrom } from '../row.ts'
+import { prepare } from './exported.ts'
 
 /** A build directory may hold the files of the build before. */
 export const FRESH = 'rm -f "$1/launch.toml"; '
@@ -14,6 +15,39 @@ const SBOM = 'sbom-formats = ["application/vnd.cyclonedx+json"]'
 
 /** cnb-spec §4.5 */
 export const OUTPUTS: readonly Check[] = [
+  {
+    id: 'BU-7',
+    title: 'directories named build, launch and store are no layers',
+    async run(context) {
+      const { buildpack, order, create, images, expect } = context
+      const files = 'for n in build launch store real; do mkdir $n; echo $n >$n/file; done'
+      buildpack('a/b', {
+        detect: 'exit 0',
+        build: `cd "$1"; ${files}; printf '[types]\\nlaunch = true\\n' >real.toml`,
+      })
+      order(['a/b'])
+      expect((await create(['-run-image', await context.runImage(), `${images}/app`])).code).toBe(0)
+      const names = (await context.entries('app')).flat().map(({ entry }) => entry.name)
+      const inLayers = names.filter((name) => name.startsWith(context.place.path('layers/a_b/')))
+      expect(inLayers).toEqual(
+        ['layers/a_b/real', 'layers/a_b/real/file'].map((name) => context.place.path(name)),
+      )
+    },
+  },
+  {
+    id: 'PR-1',
+    title: 'a process type is empty or has one of / > < : | & \\: 62; any other is a name',
+    async run(context) {
+      const { expect, images } = context
+      for (const type of ['', 'a/b', 'a>b', 'a<b', 'a:b', 'a|b', 'a&b', 'a\\\\b']) {
+        await prepare(context, { processes: [type] })
+        expect([type, (await context.export([`${images}/app`])).code]).toEqual([type, 62])
+      }
+      await prepare(context, { processes: ['aZ9._-'], defaultType: 'aZ9._-' })
+      expect((await context.export([`${images}/app`])).code).toBe(0)
+      expect((await context.config('app')).Entrypoint).toEqual(['/cnb/process/aZ9._-'])
+    },
+  },
   {
     id: 'PR-2',
     title: 'a later process replaces one of its type and its default; two defaults in one buildpack are 52',

@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { makeCertificates } from '../../../oci/registry/testing/docker-registry.ts'
+import { startTestRegistry } from '../../../oci/registry/testing/server.ts'
 import type { Context } from '../context.ts'
 import { BUILDPACK_APIS, type Check, PASSWORD, platformsBefore, platformsFrom, USER } from '../row.ts'
 import { layer, prepare } from './exported.ts'
@@ -271,6 +273,24 @@ export const REGISTRY: readonly Check[] = [
     async run({ analyze, runImage, images, expect }) {
       const ended = await analyze(['-run-image', await runImage(), `${images}/app`], { HOME: '/nowhere' })
       expect(ended.code).toBe(0)
+    },
+  },
+  {
+    id: 'AU-5',
+    title:
+      'of an insecure registry no certificate is asked for; the flag from P 0.13 on, the variable always',
+    async run(context) {
+      const { analyze, expect, place, isPlatform } = context
+      mkdirSync(place.path('tls'))
+      await makeCertificates(place.path('tls'))
+      await using server = await startTestRegistry({
+        tls: { cert: place.read('tls/server.pem'), key: place.read('tls/server.key') },
+      })
+      const args = ['-run-image', await context.runImage(), `${server.host}/team/app`]
+      expect((await analyze(args)).code).toBe(32)
+      expect((await analyze(args, { CNB_INSECURE_REGISTRIES: `r.example,${server.host}` })).code).toBe(0)
+      const flag = ['-insecure-registry', 'r.example', '-insecure-registry', server.host]
+      expect((await analyze([...flag, ...args])).code).toBe(isPlatform('0.13') ? 0 : 2)
     },
   },
 ]

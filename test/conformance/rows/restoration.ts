@@ -59,6 +59,20 @@ export const RESTORATION: readonly Check[] = [
     },
   },
   {
+    id: 'LR-4',
+    title: 'a cached layer that is not the one of the image does not come back, nor its metadata',
+    async run(context) {
+      const { restore, place, expect } = context
+      await built(context, [makes('cl'), makes('c')].join('\n'))
+      const [, , ofBoth = ''] = (await context.image('app')).config.rootfs.diff_ids
+      const analyzed = place.read('layers/analyzed.toml')
+      expect(analyzed).toContain(ofBoth)
+      place.write('layers/analyzed.toml', analyzed.replaceAll(ofBoth, `sha256:${'0'.repeat(64)}`))
+      expect((await restore(['-cache-dir', place.path('cache')])).code).toBe(0)
+      expect(readdirSync(place.path('layers/a_b')).sort()).toEqual(['c', 'c.toml'])
+    },
+  },
+  {
     id: 'LR-1',
     title: 'without a cache no contents come back, and no metadata of cached layers',
     async run(context) {

@@ -33,6 +33,14 @@ export type EventBody =
       /** Where the phase did not come to its end. */
       readonly failed?: { readonly code: string; readonly class: ErrorClass }
     }
+  /** A named part of a phase; parts of one phase may run side by side. */
+  | { readonly type: 'step-started'; readonly phase: Phase; readonly step: string }
+  | {
+      readonly type: 'step-finished'
+      readonly phase: Phase
+      readonly step: string
+      readonly milliseconds: number
+    }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'info'; readonly message: string }
   | { readonly type: 'debug'; readonly message: string }

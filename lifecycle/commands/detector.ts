@@ -13,6 +13,7 @@ import { type Order, parseOrder } from '../../spec/files/order.ts'
 import { writePlan } from '../../spec/files/plan.ts'
 import { parseSystem } from '../../spec/files/system.ts'
 import { type Detected, detect } from '../phases/detect.ts'
+import { inStep } from '../phases/steps.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, actWithin, Failure, invalidArguments } from './failure.ts'
 import { readAnalyzed, readOptional, readRequired, writeFile } from './files.ts'
@@ -83,8 +84,12 @@ export async function runDetector(
       { root, emit, platformApi, runner },
     ),
   )
-  await writeFile(root, inputs.groupPath, 'group file', writeGroup(detected.group))
-  await writeFile(root, inputs.planPath, 'plan file', writePlan(detected.plan))
+  await inStep(emit, 'detect', 'write group.toml', () =>
+    writeFile(root, inputs.groupPath, 'group file', writeGroup(detected.group)),
+  )
+  await inStep(emit, 'detect', 'write plan.toml', () =>
+    writeFile(root, inputs.planPath, 'plan file', writePlan(detected.plan)),
+  )
   return detected
 }
 

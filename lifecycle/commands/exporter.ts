@@ -9,6 +9,7 @@ import { type Report, writeReport } from '../../spec/files/report.ts'
 import type { Run } from '../../spec/files/run.ts'
 import { readLauncher } from '../phases/export/launcher.ts'
 import { type ExportContext, exportImage } from '../phases/export.ts'
+import { inStep } from '../phases/steps.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
@@ -121,6 +122,8 @@ export async function runExporter(
       ),
     EXIT_CODES.export,
   )
-  await writeFile(root, inputs.reportPath, 'export report', writeReport(report), EXIT_CODES.export)
+  await inStep(emit, 'export', 'write report.toml', () =>
+    writeFile(root, inputs.reportPath, 'export report', writeReport(report), EXIT_CODES.export),
+  )
   return report
 }

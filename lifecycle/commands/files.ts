@@ -80,7 +80,11 @@ function stackAsRun(text: string, source: FileSource): Run {
   return { images: runImage.image === '' ? [] : [runImage] }
 }
 
-/** Writes a file in one step. @throws Failure `failed to write <name> file: …` */
+/**
+ * Writes a file in one step. What a phase that was killed in the midst of this left beside it goes first: in
+ * `<layers>/config` it would become part of the image.
+ * @throws Failure `failed to write <name> file: …`
+ */
 export function writeFile(
   root: Root,
   path: string,
@@ -88,5 +92,12 @@ export function writeFile(
   text: string,
   exitCode?: number,
 ): Promise<void> {
-  return act(`write ${name}`, () => root.write(pathOf(path), text), exitCode)
+  return act(
+    `write ${name}`,
+    () => {
+      root.removeUnfinished(pathOf(path))
+      root.write(pathOf(path), text)
+    },
+    exitCode,
+  )
 }

@@ -5,6 +5,7 @@ import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
 import { type KeptLayers, type RestoreContext, restore } from '../phases/restore.ts'
+import { inStep } from '../phases/steps.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
@@ -36,7 +37,9 @@ export const restorer: Command = {
     const cache = await openCache(context, access.cacheImages)
     const restored = await runRestorer(context, { group, analyzed, run }, { images: access.images, cache })
     if (restored !== undefined) {
-      await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored))
+      await inStep(context.emit, 'restore', 'write analyzed.toml', () =>
+        writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored)),
+      )
     }
   },
 }

@@ -16,6 +16,7 @@ import { type PreviousImage, readPreviousImage } from '../images/previous-image.
 import { type ChosenRunImage, chooseRunImage } from '../images/run-image.ts'
 import { together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `analyze` needs to know (platform spec, analyzer; cnb-spec §2.2). Names of images are as the user wrote them. */
 export interface AnalyzeInputs {
@@ -57,19 +58,23 @@ export function analyze(inputs: AnalyzeInputs, context: AnalyzeContext): Promise
 }
 
 async function read(inputs: AnalyzeInputs, context: AnalyzeContext): Promise<Analyzed> {
+  const { emit } = context
   // Side by side, for each waits for a registry; the first failure in this order is the one reported.
   const [run, , previous] = await together([
-    findRunImage(inputs, context),
-    checkWriteAccess(inputs, context),
-    readable(inputs.previousImage ?? inputs.image, (name) =>
-      readPreviousImage(context.images, name, inputs.platform),
+    inStep(emit, 'analyze', 'read run image', () => findRunImage(inputs, context)),
+    inStep(emit, 'analyze', 'check write access', () => checkWriteAccess(inputs, context)),
+    inStep(emit, 'analyze', 'read previous image', () =>
+      readable(inputs.previousImage ?? inputs.image, (name) =>
+        readPreviousImage(context.images, name, inputs.platform),
+      ),
     ),
   ])
   const metadata = previous.kind === 'found' ? previous.metadata : EMPTY_LIFECYCLE_METADATA
   reportPrevious(inputs, previous, context)
   const sbom = metadata.sbom?.sha ?? ''
   if (previous.kind === 'found' && sbom !== '' && inputs.skipLayers !== true) {
-    await restoreSbom(previous.found.image, sbom, inputs.layersDir, context)
+    const { image } = previous.found
+    await inStep(emit, 'analyze', 'restore SBOM', () => restoreSbom(image, sbom, inputs.layersDir, context))
   }
   return {
     ...(previous.kind === 'found' ? { previousImage: { reference: previous.found.digestName } } : {}),

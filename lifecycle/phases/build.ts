@@ -21,6 +21,7 @@ import { type BuildSettings, runBuild } from './build/run-build.ts'
 import { copySboms, writeLegacyBoms } from './build/sbom.ts'
 import { type LookUp, moduleStore } from './detect/modules.ts'
 import { inPhase, temporaryPath } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `build` needs to know (platform spec, builder). */
 export interface BuildInputs {
@@ -88,16 +89,12 @@ async function buildAll(
   }
 
   const launchBom = outputs.flatMap(({ boms }) => boms.launch)
-  if (isAtLeast(platformApi, '0.8'))
-    copySboms(
-      root,
-      inputs.layersDir,
-      outputs.flatMap(({ sboms }) => sboms),
-    )
-  if (isAtLeast(platformApi, '0.9')) {
-    const boms = { launch: launchBom, build: outputs.flatMap((output) => output.boms.build) }
-    writeLegacyBoms(root, inputs.layersDir, boms)
-  }
+  const boms = { launch: launchBom, build: outputs.flatMap((output) => output.boms.build) }
+  const sboms = outputs.flatMap((output) => output.sboms)
+  await inStep(emit, 'build', 'write SBOM', () => {
+    if (isAtLeast(platformApi, '0.8')) copySboms(root, inputs.layersDir, sboms)
+    if (isAtLeast(platformApi, '0.9')) writeLegacyBoms(root, inputs.layersDir, boms)
+  })
   return {
     buildpacks: inputs.group.group,
     extensions: inputs.group.groupExtensions,
@@ -120,8 +117,12 @@ async function buildOne(
   const module = lookUp('buildpack', ref)
   const directory = joinPath(settings.layersDir, escapeId(ref.id))
   const asked = planFor(plan, ref.id)
-  await runBuild(module, directory, asked, environment, settings)
-  const outputs = readOutputs(root, directory, module, emit)
+  await inStep(emit, 'build', 'run bin/build', () =>
+    runBuild(module, directory, asked, environment, settings),
+  )
+  const outputs = await inStep(emit, 'build', 'read outputs', () =>
+    readOutputs(root, directory, module, emit),
+  )
   const visible = outputs.layers.filter(({ types }) => types.build)
   return {
     outputs,

@@ -17,6 +17,7 @@ import { detectGroup } from './detect/group.ts'
 import { type LookUp, type Module, moduleStore } from './detect/modules.ts'
 import { detectRuns } from './detect/runs.ts'
 import { inPhase, temporaryPath } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `detect` needs to know (platform spec, detector). */
 export interface DetectInputs {
@@ -63,7 +64,7 @@ export function detect(
     const order = isAtLeast(context.platformApi, '0.15')
       ? { ...inputs.order, order: mergeSystem(inputs.order.order, inputs.system) }
       : inputs.order
-    lookUpAll(order, lookUp)
+    await inStep(context.emit, 'detect', 'look up buildpacks', () => lookUpAll(order, lookUp))
     const temporary = temporaryPath('detect')
     try {
       context.root.mkdir(temporary)

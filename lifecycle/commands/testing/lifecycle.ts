@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Keeps root where the test has it. */
   readonly privileged?: boolean
+  /** What starts the process in place of the test: a program and its arguments (`strace`). */
+  readonly under?: readonly [string, ...string[]]
 }
 
 export interface Started {
@@ -69,7 +71,7 @@ export async function testLifecycle(): Promise<TestLifecycle> {
   writeFileSync(wrapper, WRAPPER)
   const start: TestLifecycle['start'] = (command, args, options = {}) => {
     const scripts = options.privileged === true ? [program] : [wrapper, program]
-    return started(command, [...scripts, ...args], directory, options.env)
+    return started(command, [...scripts, ...args], directory, options)
   }
   return {
     directory,
@@ -85,11 +87,12 @@ function started(
   command: string,
   args: readonly string[],
   cwd: string,
-  env: RunOptions['env'] = {},
+  { env = {}, under }: RunOptions,
 ): Started {
   const variables = Object.entries({ PATH, CNB_PLATFORM_API: '0.15', CNB_NO_COLOR: 'true', ...env })
-  const child = spawn(process.execPath, args, {
-    argv0: command,
+  const [program, ...before] = under === undefined ? [process.execPath] : [...under, process.execPath]
+  const child = spawn(program, [...before, ...args], {
+    ...(under === undefined ? { argv0: command } : {}),
     cwd,
     env: Object.fromEntries(variables.filter(([, value]) => value !== undefined)),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -16,6 +16,7 @@ import { refuseDaemon } from './unsupported.ts'
 /** `analyzer` (cnb-spec §2.2). */
 export const analyzer: Command = {
   name: 'analyzer',
+  phase: 'analyze',
   flags: analyzerFlags,
   run: async (context) => {
     const { inputs, positionals, root, say } = context

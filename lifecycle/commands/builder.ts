@@ -17,6 +17,7 @@ import { commandRunner } from './runner.ts'
 /** `builder` (cnb-spec §2.6). */
 export const builder: Command = {
   name: 'builder',
+  phase: 'build',
   flags: builderFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, say } = context

@@ -24,6 +24,7 @@ import { commandRunner } from './runner.ts'
 /** `detector` (cnb-spec §2.3). */
 export const detector: Command = {
   name: 'detector',
+  phase: 'detect',
   flags: detectorFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, say } = context

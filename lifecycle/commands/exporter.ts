@@ -25,6 +25,7 @@ import { VERSION } from './version.ts'
 /** `exporter` (cnb-spec §2.7). */
 export const exporter: Command = {
   name: 'exporter',
+  phase: 'export',
   flags: exporterFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, say, platformApi } = context

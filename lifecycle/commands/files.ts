@@ -21,6 +21,7 @@ export function readRequired<T>(root: Root, path: string, name: string, parse: P
     if (found !== undefined) return found
     throw new SlipwayError('LIFECYCLE_FILE_MISSING', `open ${path}: no such file or directory`, {
       subject: path,
+      hint: 'The platform or an earlier phase (analyzer, detector, builder) writes it: were they run, with the same directories?',
       class: 'usage',
     })
   })

@@ -14,6 +14,7 @@ import { refuseDaemon } from './unsupported.ts'
 /** `rebaser` (cnb-spec §2.9). */
 export const rebaser: Command = {
   name: 'rebaser',
+  phase: 'rebase',
   flags: rebaserFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, emit, say, platformApi } = context

@@ -20,6 +20,7 @@ const KANIKO_DIR = '/kaniko'
 /** `restorer` (cnb-spec §2.4). */
 export const restorer: Command = {
   name: 'restorer',
+  phase: 'restore',
   flags: restorerFlags,
   run: async (context) => {
     const { inputs, positionals, root, say, platformApi } = context

@@ -48,7 +48,7 @@ type AnalyzeContext = PhaseContext & {
 /**
  * Reads what is known of the previous image and finds the run image (platform spec, analyzer). A previous image that is
  * missing or broken is none. The caller writes the value to analyzed.toml.
- * @throws SlipwayError `ANALYZE_ACCESS_DENIED` and others (exit 32), `ANALYZE_RUN_IMAGE_UNNAMED`,
+ * @throws SlipwayError `ANALYZE_ACCESS_DENIED`, `ANALYZE_REGISTRY_UNREACHABLE` and others (exit 32), `ANALYZE_RUN_IMAGE_UNNAMED`,
  * `ANALYZE_RUN_IMAGE_INACCESSIBLE` and invalid names (exit 3).
  */
 export function analyze(inputs: AnalyzeInputs, context: AnalyzeContext): Promise<Analyzed> {
@@ -134,8 +134,9 @@ const NAME_OR_CREDENTIALS =
 
 function denied(use: 'read' | 'write', name: string, cause: unknown): SlipwayError {
   const rights = use === 'read' ? 'read' : 'read/write'
+  const isAnswered = !(cause instanceof SlipwayError && cause.code.startsWith('HTTP_'))
   return new SlipwayError(
-    'ANALYZE_ACCESS_DENIED',
+    isAnswered ? 'ANALYZE_ACCESS_DENIED' : 'ANALYZE_REGISTRY_UNREACHABLE',
     `validating registry ${use} access: ensure registry ${rights} access to ${name}: ${errorChain(cause)}`,
     {
       subject: name,

@@ -1,5 +1,5 @@
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
-import { SlipwayError } from '../../core/error.ts'
+import { SlipwayError, systemDetails } from '../../core/error.ts'
 import type { Runner } from '../../core/runner.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import { byByteOrder } from '../../spec/byte-order.ts'
@@ -43,7 +43,7 @@ export interface BuildInputs {
 /**
  * Runs bin/build of the group's buildpacks in order and gathers what they contribute (buildpack spec §Phase #3: Build;
  * cnb-spec §4). Writes `<layers>/sbom`; the caller writes the value to `<layers>/config/metadata.toml`.
- * @throws SlipwayError `BUILD_BUILDPACK_FAILED` (exit 51); `SPEC_BUILDPACK_API_INCOMPATIBLE` (exit 12); others (exit 52).
+ * @throws SlipwayError `BUILD_BUILDPACK_FAILED`, `BUILD_TIMED_OUT` (exit 51); `SPEC_BUILDPACK_API_INCOMPATIBLE` (exit 12); others (exit 52).
  */
 export function build(
   inputs: BuildInputs,
@@ -140,6 +140,7 @@ function asBuildError(error: unknown): unknown {
       cause: error,
       class: 'infrastructure',
       exitCode: EXIT_CODES.build,
+      ...systemDetails(error),
     })
   }
   return error.exitCode === EXIT_CODES.generic ? error.withExitCode(EXIT_CODES.build) : error

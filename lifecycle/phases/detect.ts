@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { ContainerPath } from '../../core/container-path.ts'
-import { SlipwayError } from '../../core/error.ts'
+import { SlipwayError, systemDetails } from '../../core/error.ts'
 import type { Runner } from '../../core/runner.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
@@ -161,6 +161,7 @@ function asDetectError(error: unknown): unknown {
       cause: error,
       class: 'infrastructure',
       exitCode: EXIT_CODES.detect,
+      ...systemDetails(error),
     })
   }
   return error.exitCode === EXIT_CODES.generic ? error.withExitCode(EXIT_CODES.detect) : error

@@ -30,7 +30,7 @@ export interface BuildSettings extends ProgramVariables {
  * Runs bin/build of a buildpack (cnb-spec BU-1 to BU-3); its output becomes events as it comes.
  * @param directory the buildpack's own directory for layers, `<layers>/<id>`
  * @param environment what the buildpacks before it have left
- * @throws SlipwayError `BUILD_BUILDPACK_FAILED` (exit 51)
+ * @throws SlipwayError `BUILD_BUILDPACK_FAILED`, `BUILD_TIMED_OUT` (exit 51)
  */
 export async function runBuild(
   module: Module,
@@ -66,7 +66,8 @@ export async function runBuild(
     milliseconds: performance.now() - start,
     ...(reason === undefined ? {} : { reason }),
   })
-  if (reason !== undefined) throw failed(module, reason)
+  if (reason !== undefined)
+    throw status.kind === 'timed-out' ? timedOut(module, reason) : failed(module, reason)
 }
 
 /** A program that cannot be started is the buildpack's failure; a sandbox that cannot be made is not. */
@@ -96,7 +97,17 @@ function failed(module: Module, reason: string, cause?: SlipwayError): SlipwayEr
     subject: name,
     class: 'buildpack',
     exitCode: EXIT_CODES.buildpackFailed,
-    ...(cause?.hint === undefined ? {} : { hint: cause.hint }),
+    hint: cause?.hint ?? 'Look at the last lines of its output.',
+  })
+}
+
+function timedOut(module: Module, reason: string): SlipwayError {
+  const name = formatModuleRef(module.info)
+  return new SlipwayError('BUILD_TIMED_OUT', `bin/build of ${name}: ${reason}`, {
+    subject: name,
+    hint: 'Its output shows what it waited for; -build-timeout and SLIPWAY_BUILD_TIMEOUT set the time.',
+    class: 'buildpack',
+    exitCode: EXIT_CODES.buildpackFailed,
   })
 }
 

@@ -33,11 +33,11 @@ export type EventBody =
       /** Where the phase did not come to its end. */
       readonly failed?: { readonly code: string; readonly class: ErrorClass }
     }
-  /** A named part of a phase; parts of one phase may run side by side. */
-  | { readonly type: 'step-started'; readonly phase: Phase; readonly step: string }
+  /** A named part of a phase, or of what a platform does around them; parts of one may run side by side. */
+  | { readonly type: 'step-started'; readonly phase: Phase | 'platform'; readonly step: string }
   | {
       readonly type: 'step-finished'
-      readonly phase: Phase
+      readonly phase: Phase | 'platform'
       readonly step: string
       readonly milliseconds: number
     }

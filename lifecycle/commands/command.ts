@@ -9,6 +9,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import { act } from './failure.ts'
 import { parseFlags, usageText } from './flags.ts'
 import {
+  checkDurations,
   type FlagName,
   flagDefinitions,
   type Inputs,
@@ -134,6 +135,7 @@ async function runParsed(
     }
     log.say('debug', `Starting ${calledAs}...`)
     log.say('debug', 'Parsing inputs...')
+    await act('parse arguments', () => checkDurations(parsed.env))
     const root = processRoot()
     const inputs = resolvePaths(parsed.inputs, (path) => root.stat(path) !== undefined)
     await command.run({ ...parsed, inputs, root, emit: log.emit, say: log.say })

@@ -210,6 +210,15 @@ describe('a program that hangs', () => {
     },
   )
 
+  test.each(['10', 'soon', '-5s'])('a time that is none is refused: %s', async (text) => {
+    expect(await failure('builder', place.buildFlags, { SLIPWAY_BUILD_TIMEOUT: text })).toMatchObject({
+      code: 'LIFECYCLE_DURATION_INVALID',
+      class: 'usage',
+      subject: 'SLIPWAY_BUILD_TIMEOUT',
+      exitCode: 3,
+    })
+  })
+
   test('a bin/detect is ended by the environment too, and the flag wins over it', async () => {
     place.buildpack('a/b', { detect: 'echo looking at the stars; sleep 600' })
     const env = { SLIPWAY_DETECT_TIMEOUT: '10m' }

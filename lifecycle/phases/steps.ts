@@ -2,7 +2,7 @@ import { monotonicNow } from '../../core/clock.ts'
 import type { Emit } from '../../core/event.ts'
 
 /**
- * The parts of each phase that stand in the event stream, with how long they took. What happens in a phase happens in
+ * The parts of each phase, and of a platform's own work, that stand in the event stream, with how long they took. What happens in a phase happens in
  * one of these; test/chaos kills the phase in each of them.
  */
 export const STEPS = {
@@ -33,6 +33,8 @@ export const STEPS = {
     'write report.toml',
   ],
   rebase: ['read image', 'read run image', 'save image', 'write report.toml'],
+  /** What `slipway build` does around the phases (platform/build). */
+  platform: ['open builder', 'copy app', 'make sandbox', 'keep layers'],
 } as const
 
 export type SteppedPhase = keyof typeof STEPS

@@ -22,6 +22,7 @@ export interface RunOptions {
 }
 
 export interface Started {
+  readonly pid: number
   readonly ended: Promise<Ended>
   kill(signal: NodeJS.Signals): void
 }
@@ -104,7 +105,7 @@ function started(
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, ...texts }))
   })
-  return { ended, kill: (signal) => child.kill(signal) }
+  return { pid: child.pid ?? 0, ended, kill: (signal) => child.kill(signal) }
 }
 
 /** A builder's and an app's directories, with the flags that name them. */

@@ -28,6 +28,11 @@ export function writeFileAtomically(
   }
 }
 
+/** Whether a file is what a killed process left of {@link writeFileAtomically} of another one beside it. */
+export function isUnfinished(name: string, of: string): boolean {
+  return name.startsWith(`${of}.`) && /^[0-9a-z]+(?:-[0-9a-z]+){3}\.tmp$/.test(name.slice(of.length + 1))
+}
+
 let names = 0
 
 /**

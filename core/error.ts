@@ -77,3 +77,27 @@ export function systemCode(thrown: unknown): string | undefined {
     ? code
     : undefined
 }
+
+/** The file of a Node system error, and what to try about it. */
+export function systemDetails(thrown: unknown): Pick<ErrorDetails, 'subject' | 'hint'> {
+  const code = systemCode(thrown)
+  if (code === undefined) return {}
+  const { path } = thrown as { readonly path?: unknown }
+  const hint = HINTS[code]
+  return {
+    ...(path === undefined ? {} : { subject: String(path) }),
+    ...(hint === undefined ? {} : { hint }),
+  }
+}
+
+const PERMISSIONS = 'Check its owner and mode, and the user that this runs as.'
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: PERMISSIONS,
+  EPERM: PERMISSIONS,
+  EROFS: 'It is on a file system that can only be read; give a place that can be written.',
+  ENOSPC: 'The disk is full; free space and try again.',
+  EDQUOT: 'The quota is used up; free space and try again.',
+  EMFILE: 'Raise the limit of open files (ulimit -n).',
+  EISDIR: 'A file belongs here, and it is a directory.',
+  ENOTDIR: 'A part of the path is a file, not a directory.',
+}

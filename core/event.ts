@@ -42,6 +42,14 @@ export type EventBody =
       /** Where the phase did not come to its end. */
       readonly failed?: { readonly code: string; readonly class: ErrorClass }
     }
+  /** A named part of a phase, or of what a platform does around them; parts of one may run side by side. */
+  | { readonly type: 'step-started'; readonly phase: Phase | 'platform'; readonly step: string }
+  | {
+      readonly type: 'step-finished'
+      readonly phase: Phase | 'platform'
+      readonly step: string
+      readonly milliseconds: number
+    }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'info'; readonly message: string }
   | { readonly type: 'debug'; readonly message: string }

@@ -10,8 +10,8 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { writeFileAtomically } from './atomic-file.ts'
-import { type ContainerPath, components, containerPath, joinPath } from './container-path.ts'
+import { isUnfinished, writeFileAtomically } from './atomic-file.ts'
+import { type ContainerPath, components, containerPath, joinPath, parentPath } from './container-path.ts'
 import { SlipwayError, systemCode } from './error.ts'
 
 /**
@@ -46,6 +46,8 @@ export interface Root {
   mkdir(path: ContainerPath): void
   /** Writes a file in one step (temporary file and rename), its parents included. */
   write(path: ContainerPath, data: string | Uint8Array, mode?: number): void
+  /** Removes what killed processes left of `write`s to this very file. Nobody else may be writing it. */
+  removeUnfinished(path: ContainerPath): void
   rename(from: ContainerPath, to: ContainerPath): void
   /** Removes a file or a tree; does nothing where there is none. A link is removed, never what it points to. */
   remove(path: ContainerPath): void
@@ -129,6 +131,14 @@ export function mountedRoot(host: string, mounts: readonly Mount[]): Root {
     list: (path) => orMissing(() => listSorted(resolve(path))) ?? [],
     mkdir: (path) => void mkdirSync(hostBytes(resolve(path)), { recursive: true }),
     write: (path, data, mode) => writeFileAtomically(resolve(path), data, mode === undefined ? {} : { mode }),
+    removeUnfinished: (path) => {
+      const file = root.locate(path)
+      const directory = parentPath(file)
+      const name = file.slice(file.lastIndexOf('/') + 1)
+      for (const found of root.list(directory)) {
+        if (isUnfinished(found.name, name)) root.remove(joinPath(directory, found.name))
+      }
+    },
     rename: (from, to) => renameSync(hostBytes(resolve(from, 'keep')), hostBytes(resolve(to, 'keep'))),
     remove: (path) => rmSync(hostBytes(resolve(path, 'keep')), { recursive: true, force: true }),
   }

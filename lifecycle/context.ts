@@ -1,4 +1,4 @@
-import { type ErrorCode, errorChain, SlipwayError } from '../core/error.ts'
+import { type ErrorCode, errorChain, SlipwayError, systemDetails } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Root } from '../core/root.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -63,6 +63,7 @@ export async function inFamily<T>(
       class: 'infrastructure',
       exitCode,
       cause: error,
+      ...systemDetails(error),
     })
   }
 }

@@ -1,4 +1,3 @@
-import { type ErrorClass, SlipwayError } from '../core/error.ts'
 import type { Runner } from '../core/runner.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { Report } from '../spec/files/report.ts'
@@ -74,7 +73,7 @@ export async function create(inputs: CreateInputs, context: CreateContext): Prom
     })
     return { digest: parseDigest(report.image.digest ?? ''), report }
   } catch (error) {
-    throw error instanceof Failure ? asSlipwayError(error) : error
+    throw error instanceof Failure ? error.error : error
   }
 }
 
@@ -99,15 +98,4 @@ function asInputs(inputs: CreateInputs): Inputs {
     detectTimeout: inputs.timeouts?.detect ?? defaults.detectTimeout,
     buildTimeout: inputs.timeouts?.build ?? defaults.buildTimeout,
   }
-}
-
-/** The failure of a step as other rooms know failures. */
-function asSlipwayError({ cause, line, exitCode, hint }: Failure): SlipwayError {
-  if (cause instanceof SlipwayError) return cause.withExitCode(exitCode)
-  const details: { exitCode: number; class: ErrorClass; cause: unknown; hint?: string } = {
-    exitCode,
-    class: 'infrastructure',
-    cause,
-  }
-  return new SlipwayError('LIFECYCLE_FAILED', line, hint === undefined ? details : { ...details, hint })
 }

@@ -3,6 +3,7 @@ import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import type { Run } from '../../spec/files/run.ts'
 import { analyze } from '../phases/analyze.ts'
+import { inStep } from '../phases/steps.ts'
 import { type Access, checkLayout, openAccess } from './access.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
@@ -15,6 +16,7 @@ import { refuseDaemon } from './unsupported.ts'
 /** `analyzer` (cnb-spec §2.2). */
 export const analyzer: Command = {
   name: 'analyzer',
+  phase: 'analyze',
   flags: analyzerFlags,
   run: async (context) => {
     const { inputs, positionals, root, say } = context
@@ -101,6 +103,8 @@ export async function runAnalyzer(
       ),
     EXIT_CODES.analyze,
   )
-  await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(analyzed))
+  await inStep(emit, 'analyze', 'write analyzed.toml', () =>
+    writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(analyzed)),
+  )
   return analyzed
 }

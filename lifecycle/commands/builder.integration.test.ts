@@ -234,6 +234,16 @@ describe('builder', () => {
     expect(isRunning(Number(place.read('layers/a_b/pid')))).toBe(false)
   })
 
+  test('what a killed builder left of its own file does not become part of the image', async () => {
+    place.buildpack('a/b', { build: 'exit 0' })
+    group('a/b')
+    place.write('layers/config/metadata.toml.4f-mabc1-1z3x-1.tmp', 'buildp')
+    place.write('layers/config/metadata.toml.tmp', 'of somebody else')
+    chmodSync(place.path('layers/config'), 0o777)
+    expect((await build()).code).toBe(0)
+    expect(readdirSync(place.path('layers/config')).sort()).toEqual(['metadata.toml', 'metadata.toml.tmp'])
+  })
+
   test('asked to end, it ends what it runs and clears up first', async () => {
     place.buildpack('a/b', { build: 'echo "$3" >"$1/plan"; echo $$ >"$1/pid"; sleep 600' })
     group('a/b')

@@ -6,6 +6,7 @@ import type { Group } from '../../spec/files/group.ts'
 import { writeBuildMetadata } from '../../spec/files/metadata.ts'
 import { type Plan, parsePlan } from '../../spec/files/plan.ts'
 import { build } from '../phases/build.ts'
+import { inStep } from '../phases/steps.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readRequired, writeFile } from './files.ts'
@@ -16,6 +17,7 @@ import { commandRunner } from './runner.ts'
 /** `builder` (cnb-spec §2.6). */
 export const builder: Command = {
   name: 'builder',
+  phase: 'build',
   flags: builderFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, say } = context
@@ -69,5 +71,7 @@ export async function runBuilder(
     EXIT_CODES.build,
   )
   const text = writeBuildMetadata(metadata, { platformApi })
-  await writeFile(root, `${inputs.layersDir}/config/metadata.toml`, 'build metadata file', text)
+  await inStep(emit, 'build', 'write metadata.toml', () =>
+    writeFile(root, `${inputs.layersDir}/config/metadata.toml`, 'build metadata file', text),
+  )
 }

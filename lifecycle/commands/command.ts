@@ -1,5 +1,5 @@
 import type { ContainerPath } from '../../core/container-path.ts'
-import type { Emit } from '../../core/event.ts'
+import type { Emit, Phase } from '../../core/event.ts'
 import { processRoot, type Root } from '../../core/root.ts'
 import { type ApiVersion, negotiatePlatformApi } from '../../spec/api-version.ts'
 import { ENV } from '../../spec/environment.ts'
@@ -11,6 +11,7 @@ import { requireExecEnv } from './exec-env.ts'
 import { act } from './failure.ts'
 import { parseFlags, usageText } from './flags.ts'
 import {
+  checkDurations,
   type FlagName,
   flagDefinitions,
   type Inputs,
@@ -27,6 +28,8 @@ import { VERSION } from './version.ts'
 export interface Command {
   /** As it is called: `detector`. */
   readonly name: string
+  /** The phase that it is; absent where it is several, or none. */
+  readonly phase?: Phase
   /** The flags that a Platform API has, beside those that every command has. */
   flags(platformApi: ApiVersion): readonly FlagName[]
   /** @throws Failure */
@@ -69,7 +72,7 @@ export function commandProgram(command: Command): CommandProgram {
 
 /** Runs a command from its arguments to its exit code (cnb-spec §2.0). */
 export async function runCommand(command: Command, invocation: Invocation): Promise<number> {
-  const early = earlyLog(invocation.env)
+  const early = earlyLog(command, invocation.env)
   try {
     // Umask and API come before everything else: what a buildpack sees and what flags there are depends on them.
     process.umask(0o022)
@@ -89,10 +92,10 @@ export async function runCommand(command: Command, invocation: Invocation): Prom
 }
 
 /** For what goes wrong before flags are known. A word in the environment that means nothing must not keep it from speaking. */
-function earlyLog(env: Variables): CommandLog {
+function earlyLog({ phase }: Command, env: Variables): CommandLog {
   const { noColor, logFormat } = inputsFromEnvironment(env)
   const format = logFormat === 'json' ? 'json' : 'text'
-  return commandLog({ ...inputsFromEnvironment({}), noColor, logFormat: format }, false)
+  return commandLog({ ...inputsFromEnvironment({}), noColor, logFormat: format }, { phase })
 }
 
 interface Parsed {
@@ -123,17 +126,18 @@ async function runParsed(
   { calledAs, phaseHeadings = false }: Invocation,
 ): Promise<number> {
   const telemetry = await traced(command, parsed)
-  const log = commandLog(
-    parsed.inputs,
+  const log = commandLog(parsed.inputs, {
+    phase: command.phase,
     phaseHeadings,
-    ...(telemetry === undefined ? [] : [telemetry.listener]),
-  )
+    listeners: telemetry === undefined ? [] : [telemetry.listener],
+  })
   try {
     for (const argument of parsed.positionals) {
       if (argument.startsWith('-')) log.say('warn', flagLike(argument))
     }
     log.say('debug', `Starting ${calledAs}...`)
     log.say('debug', 'Parsing inputs...')
+    await act('parse arguments', () => checkDurations(parsed.env))
     const root = processRoot()
     const inputs = resolvePaths(parsed.inputs, (path) => isThere(root, path))
     requireExecEnv(inputs, parsed.platformApi)

@@ -9,6 +9,7 @@ import { writePlan } from '../../spec/files/plan.ts'
 import { optional } from '../../spec/files/source.ts'
 import { parseSystem, type System } from '../../spec/files/system.ts'
 import { type Detected, detect } from '../phases/detect.ts'
+import { inStep } from '../phases/steps.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { guardDockerfiles } from './dockerfiles.ts'
 import { act, actWithin, Failure, invalidArguments } from './failure.ts'
@@ -20,6 +21,7 @@ import { commandRunner } from './runner.ts'
 /** `detector` (cnb-spec §2.3). */
 export const detector: Command = {
   name: 'detector',
+  phase: 'detect',
   flags: detectorFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, say } = context
@@ -92,8 +94,12 @@ export async function runDetector(
       { root, emit, platformApi, runner },
     ),
   )
-  await writeFile(root, inputs.groupPath, 'group file', writeGroup(detected.group))
-  await writeFile(root, inputs.planPath, 'plan file', writePlan(detected.plan))
+  await inStep(emit, 'detect', 'write group.toml', () =>
+    writeFile(root, inputs.groupPath, 'group file', writeGroup(detected.group)),
+  )
+  await inStep(emit, 'detect', 'write plan.toml', () =>
+    writeFile(root, inputs.planPath, 'plan file', writePlan(detected.plan)),
+  )
   return detected
 }
 

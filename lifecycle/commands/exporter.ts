@@ -10,6 +10,7 @@ import type { Run } from '../../spec/files/run.ts'
 import { hasExtendedImage } from '../images/extended-image.ts'
 import { readLauncher } from '../phases/export/launcher.ts'
 import { type ExportContext, exportImage } from '../phases/export.ts'
+import { inStep } from '../phases/steps.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
@@ -26,6 +27,7 @@ import { VERSION } from './version.ts'
 /** `exporter` (cnb-spec §2.7). */
 export const exporter: Command = {
   name: 'exporter',
+  phase: 'export',
   flags: exporterFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, say, platformApi } = context
@@ -125,6 +127,8 @@ export async function runExporter(
       ),
     EXIT_CODES.export,
   )
-  await writeFile(root, inputs.reportPath, 'export report', writeReport(report), EXIT_CODES.export)
+  await inStep(emit, 'export', 'write report.toml', () =>
+    writeFile(root, inputs.reportPath, 'export report', writeReport(report), EXIT_CODES.export),
+  )
   return report
 }

@@ -8,6 +8,7 @@ import { type FlagName, since } from './inputs.ts'
 /** `extender` (cnb-spec §2.5): takes its flags and says that this lifecycle does not run Dockerfiles. */
 export const extender: Command = {
   name: 'extender',
+  phase: 'extend',
   flags: extenderFlags,
   run: async ({ inputs: { extendKind: kind }, platformApi, positionals }) => {
     if (positionals.length > 0) throw invalidArguments('received unexpected arguments')

@@ -1,4 +1,4 @@
-import { errorChain, SlipwayError } from '../../core/error.ts'
+import { errorChain, SlipwayError, systemCode, systemDetails } from '../../core/error.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 
 const SELF_NAMED: ReadonlySet<string> = new Set([
@@ -35,8 +35,18 @@ export class Failure extends Error {
     return new Failure(action, this.cause, this.exitCode, `${prefix}${this.line}`)
   }
 
-  get hint(): string | undefined {
-    return this.cause instanceof SlipwayError ? this.cause.hint : undefined
+  /** The cause for those who act on codes and classes: the system's own errors are the infrastructure's. */
+  get error(): SlipwayError {
+    const { cause, exitCode } = this
+    if (cause instanceof SlipwayError) return cause.withExitCode(exitCode)
+    return systemCode(cause) === undefined
+      ? new SlipwayError('LIFECYCLE_DEFECT', this.line, { cause, exitCode })
+      : new SlipwayError('LIFECYCLE_SYSTEM_FAILED', this.line, {
+          class: 'infrastructure',
+          cause,
+          exitCode,
+          ...systemDetails(cause),
+        })
   }
 }
 

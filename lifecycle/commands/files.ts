@@ -21,6 +21,7 @@ export function readRequired<T>(root: Root, path: string, name: string, parse: P
     if (found !== undefined) return found
     throw new SlipwayError('LIFECYCLE_FILE_MISSING', `open ${path}: no such file or directory`, {
       subject: path,
+      hint: 'The platform or an earlier phase (analyzer, detector, builder) writes it: were they run, with the same directories?',
       class: 'usage',
     })
   })
@@ -88,7 +89,11 @@ function stackAsRun(text: string, source: FileSource): Run {
   return { images: runImage.image === '' ? [] : [runImage] }
 }
 
-/** Writes a file in one step. @throws Failure `failed to write <name> file: …` */
+/**
+ * Writes a file in one step. What a phase that was killed in the midst of this left beside it goes first: in
+ * `<layers>/config` it would become part of the image.
+ * @throws Failure `failed to write <name> file: …`
+ */
 export function writeFile(
   root: Root,
   path: string,
@@ -96,5 +101,12 @@ export function writeFile(
   text: string,
   exitCode?: number,
 ): Promise<void> {
-  return act(`write ${name}`, () => root.write(pathOf(path), text), exitCode)
+  return act(
+    `write ${name}`,
+    () => {
+      root.removeUnfinished(pathOf(path))
+      root.write(pathOf(path), text)
+    },
+    exitCode,
+  )
 }

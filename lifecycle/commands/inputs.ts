@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import { type ContainerPath, containerPath } from '../../core/container-path.ts'
+import { SlipwayError } from '../../core/error.ts'
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { DEFAULT_EXEC_ENV, ENV, LAUNCHER_PATH, LIFECYCLE_DIR, parseBoolean } from '../../spec/environment.ts'
+import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { fileNameOf } from '../../spec/names.ts'
 import { parseGoDuration } from '../log/go-duration.ts'
 import type { FlagDefinition, FlagValue } from './flags.ts'
@@ -144,6 +146,24 @@ export function inputsFromEnvironment(env: Variables): Inputs {
     uid: id(ENV.userId),
     verify: false,
     version: false,
+  }
+}
+
+/**
+ * The Platform API passes over a variable that it cannot read. One of our own that means nothing is a mistake that would
+ * let a build hang for ever.
+ * @throws SlipwayError `LIFECYCLE_DURATION_INVALID` (exit 3)
+ */
+export function checkDurations(env: Variables): void {
+  for (const name of [OWN_ENV.buildTimeout, OWN_ENV.detectTimeout]) {
+    const text = env[name] ?? ''
+    if (text === '' || (parseGoDuration(text) ?? -1) >= 0) continue
+    throw new SlipwayError('LIFECYCLE_DURATION_INVALID', `${name} is no duration: ${JSON.stringify(text)}`, {
+      subject: name,
+      hint: 'Durations are written as in 90s, 5m or 1h30m; 0 is for ever.',
+      class: 'usage',
+      exitCode: EXIT_CODES.invalidArguments,
+    })
   }
 }
 

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { errorChain, SlipwayError, systemCode } from '../../core/error.ts'
-import { type Emit, eventStream, type Listener } from '../../core/event.ts'
+import { type Emit, eventStream, type Listener, type Phase } from '../../core/event.ts'
 import { jsonErrorLine, jsonEventLine, jsonMessageLine } from '../log/json-lines.ts'
 import { isLogged, type LogLevel, parseLogLevel } from '../log/level.ts'
 import { referenceLog, type Say } from '../log/reference-log.ts'
@@ -15,21 +15,27 @@ export interface CommandLog {
   fail(error: unknown): number
 }
 
+export interface CommandLogOptions {
+  /** The phase that the command is; several are told apart by their events. */
+  readonly phase?: Phase | undefined
+  readonly phaseHeadings?: boolean
+  /** What else hears of the events. */
+  readonly listeners?: readonly Listener[]
+}
+
 /**
- * @param listeners what else hears of the events
  * @throws Failure for a log level or format that there is not (exit 1)
  */
 export function commandLog(
   inputs: Inputs,
-  phaseHeadings: boolean,
-  ...listeners: readonly Listener[]
+  { phase, phaseHeadings, listeners = [] }: CommandLogOptions = {},
 ): CommandLog {
   const level = levelOf(inputs.logLevel)
   switch (inputs.logFormat) {
     case 'text':
-      return textLog(level, !inputs.noColor, phaseHeadings, listeners)
+      return textLog(level, !inputs.noColor, phaseHeadings ?? false, listeners)
     case 'json':
-      return jsonLog(level, listeners)
+      return jsonLog(level, listeners, phase)
     default:
       throw new Failure(
         'parse log format',
@@ -67,18 +73,21 @@ function textLog(
     fail: (error) => {
       const failure = asFailure(error)
       say('error', failure.line)
-      if (failure.hint !== undefined) say('info', `What to try: ${failure.hint}`)
+      const { hint } = failure.error
+      if (hint !== undefined) say('info', `What to try: ${hint}`)
       return failure.exitCode
     },
   }
 }
 
-function jsonLog(level: LogLevel, listeners: readonly Listener[]): CommandLog {
+function jsonLog(level: LogLevel, listeners: readonly Listener[], phase: Phase | undefined): CommandLog {
+  let at = phase
   const epoch = Date.now()
   const put = (line: string) => writeAll(Buffer.from(line))
   return {
     emit: eventStream(
       (event) => {
+        if (event.type === 'phase-started') at = event.phase
         const isQuiet =
           event.type === 'debug' || event.type === 'task-progress' || event.type === 'bytes-uploaded'
         if (!isQuiet || isLogged('debug', level)) put(jsonEventLine(event, epoch))
@@ -89,9 +98,9 @@ function jsonLog(level: LogLevel, listeners: readonly Listener[]): CommandLog {
       if (isLogged(of, level)) put(jsonMessageLine(of, text, Date.now()))
     },
     fail: (error) => {
-      const { action, cause, exitCode } = asFailure(error)
-      put(jsonErrorLine(action, cause, exitCode, Date.now()))
-      return exitCode
+      const failure = asFailure(error)
+      put(jsonErrorLine({ action: failure.action, phase: at, error: failure.error }, Date.now()))
+      return failure.exitCode
     },
   }
 }

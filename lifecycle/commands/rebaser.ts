@@ -3,6 +3,7 @@ import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { writeReport } from '../../spec/files/report.ts'
 import { rebase } from '../phases/rebase.ts'
+import { inStep } from '../phases/steps.ts'
 import { type Command, commandProgram } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { writeFile } from './files.ts'
@@ -13,6 +14,7 @@ import { refuseDaemon } from './unsupported.ts'
 /** `rebaser` (cnb-spec §2.9). */
 export const rebaser: Command = {
   name: 'rebaser',
+  phase: 'rebase',
   flags: rebaserFlags,
   run: async (context) => {
     const { inputs, env, positionals, root, emit, say, platformApi } = context
@@ -42,7 +44,9 @@ export const rebaser: Command = {
         { emit, platformApi, images },
       ),
     )
-    await writeFile(root, inputs.reportPath, 'rebase report', writeReport(report), EXIT_CODES.rebase)
+    await inStep(emit, 'rebase', 'write report.toml', () =>
+      writeFile(root, inputs.reportPath, 'rebase report', writeReport(report), EXIT_CODES.rebase),
+    )
   },
 }
 

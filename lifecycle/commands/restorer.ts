@@ -6,6 +6,7 @@ import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
 import { type KeptLayers, type RestoreContext, restore } from '../phases/restore.ts'
 import { KANIKO_DIR } from '../phases/restore-images.ts'
+import { inStep } from '../phases/steps.ts'
 import { checkLayout, openAccess, usesLayout } from './access.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { act, Failure, invalidArguments } from './failure.ts'
@@ -17,6 +18,7 @@ import { refuseDaemon } from './unsupported.ts'
 /** `restorer` (cnb-spec §2.4). */
 export const restorer: Command = {
   name: 'restorer',
+  phase: 'restore',
   flags: restorerFlags,
   run: async (context) => {
     const { inputs, positionals, root, say, platformApi } = context
@@ -42,7 +44,9 @@ export const restorer: Command = {
       { images: access.images, registries: access.cacheImages, cache },
     )
     if (restored !== undefined) {
-      await writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored))
+      await inStep(context.emit, 'restore', 'write analyzed.toml', () =>
+        writeFile(root, inputs.analyzedPath, 'analyzed file', writeAnalyzed(restored)),
+      )
     }
   },
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { errorChain, SlipwayError } from '../../core/error.ts'
-import type { Event } from '../../core/event.ts'
+import { errorChain, type SlipwayError } from '../../core/error.ts'
+import type { Event, Phase } from '../../core/event.ts'
 import type { LogLevel } from './level.ts'
 
 /**
@@ -18,18 +18,28 @@ export function jsonMessageLine(level: LogLevel, message: string, now: number): 
   return jsonLine({ time: timeOf(now), type: 'log', level, message })
 }
 
-/** The error that ends a command, with what a retry policy needs to decide. */
-export function jsonErrorLine(action: string, error: unknown, exitCode: number, now: number): string {
-  const known = error instanceof SlipwayError ? error : undefined
+/**
+ * The error that ends a command, with what a retry policy needs to decide.
+ * @param action what failed, as in `failed to <action>`
+ * @param phase in which it failed; absent before the first one
+ */
+export function jsonErrorLine(
+  { action, phase, error }: { action: string; phase: Phase | undefined; error: SlipwayError },
+  now: number,
+): string {
+  const { code, subject, hint, exitCode } = error
+  const cause = error.cause === undefined ? undefined : errorChain(error.cause)
   return jsonLine({
     time: timeOf(now),
     type: 'failed',
+    phase,
     action,
     message: errorChain(error),
-    code: known?.code,
-    class: known?.class ?? 'internal',
-    subject: known?.subject,
-    hint: known?.hint,
+    code,
+    class: error.class,
+    subject,
+    cause,
+    hint,
     exitCode,
   })
 }

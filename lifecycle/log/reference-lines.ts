@@ -79,6 +79,8 @@ export function referenceLines(event: Event, style: ReferenceStyle): readonly Lo
     case 'cache-layer':
     case 'cache-failed':
       return exportLines(event)
+    case 'step-started':
+    case 'step-finished':
     case 'bytes-uploaded':
     case 'task-started':
     case 'task-progress':

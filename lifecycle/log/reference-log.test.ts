@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { SlipwayError } from '../../core/error.ts'
 import { type EventBody, eventStream } from '../../core/event.ts'
 import { goDuration, parseGoDuration } from './go-duration.ts'
 import { jsonErrorLine, jsonEventLine } from './json-lines.ts'
@@ -194,10 +195,16 @@ test('JSON: one line for each event, bytes as text or as base64', () => {
   })
   expect(JSON.parse(event(new Uint8Array([0xff]))).chunk).toEqual({ base64: '/w==' })
   expect(event(Buffer.from('a\nb')).split('\n')).toHaveLength(2)
-  expect(JSON.parse(jsonErrorLine('detect', new Error('a'), 1, 0))).toMatchObject({
+  const error = new SlipwayError('A_B', 'a', { cause: new Error('b'), exitCode: 3, class: 'user' })
+  expect(JSON.parse(jsonErrorLine({ action: 'detect', phase: 'detect', error }, 0))).toEqual({
+    time: '1970-01-01T00:00:00.000Z',
     type: 'failed',
-    class: 'internal',
-    message: 'a',
-    exitCode: 1,
+    phase: 'detect',
+    action: 'detect',
+    message: 'a: b',
+    code: 'A_B',
+    class: 'user',
+    cause: 'b',
+    exitCode: 3,
   })
 })

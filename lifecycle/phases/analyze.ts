@@ -16,6 +16,7 @@ import { type PreviousImage, readPreviousImage } from '../images/previous-image.
 import { type ChosenRunImage, chooseRunImage } from '../images/run-image.ts'
 import { together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `analyze` needs to know (platform spec, analyzer; cnb-spec §2.2). Names of images are as the user wrote them. */
 export interface AnalyzeInputs {
@@ -47,7 +48,7 @@ type AnalyzeContext = PhaseContext & {
 /**
  * Reads what is known of the previous image and finds the run image (platform spec, analyzer). A previous image that is
  * missing or broken is none. The caller writes the value to analyzed.toml.
- * @throws SlipwayError `ANALYZE_ACCESS_DENIED` and others (exit 32), `ANALYZE_RUN_IMAGE_UNNAMED`,
+ * @throws SlipwayError `ANALYZE_ACCESS_DENIED`, `ANALYZE_REGISTRY_UNREACHABLE` and others (exit 32), `ANALYZE_RUN_IMAGE_UNNAMED`,
  * `ANALYZE_RUN_IMAGE_INACCESSIBLE` and invalid names (exit 3).
  */
 export function analyze(inputs: AnalyzeInputs, context: AnalyzeContext): Promise<Analyzed> {
@@ -57,19 +58,23 @@ export function analyze(inputs: AnalyzeInputs, context: AnalyzeContext): Promise
 }
 
 async function read(inputs: AnalyzeInputs, context: AnalyzeContext): Promise<Analyzed> {
+  const { emit } = context
   // Side by side, for each waits for a registry; the first failure in this order is the one reported.
   const [run, , previous] = await together([
-    findRunImage(inputs, context),
-    checkWriteAccess(inputs, context),
-    readable(inputs.previousImage ?? inputs.image, (name) =>
-      readPreviousImage(context.images, name, inputs.platform),
+    inStep(emit, 'analyze', 'read run image', () => findRunImage(inputs, context)),
+    inStep(emit, 'analyze', 'check write access', () => checkWriteAccess(inputs, context)),
+    inStep(emit, 'analyze', 'read previous image', () =>
+      readable(inputs.previousImage ?? inputs.image, (name) =>
+        readPreviousImage(context.images, name, inputs.platform),
+      ),
     ),
   ])
   const metadata = previous.kind === 'found' ? previous.metadata : EMPTY_LIFECYCLE_METADATA
   reportPrevious(inputs, previous, context)
   const sbom = metadata.sbom?.sha ?? ''
   if (previous.kind === 'found' && sbom !== '' && inputs.skipLayers !== true) {
-    await restoreSbom(previous.found.image, sbom, inputs.layersDir, context)
+    const { image } = previous.found
+    await inStep(emit, 'analyze', 'restore SBOM', () => restoreSbom(image, sbom, inputs.layersDir, context))
   }
   return {
     ...(previous.kind === 'found' ? { previousImage: { reference: previous.found.digestName } } : {}),
@@ -129,8 +134,9 @@ const NAME_OR_CREDENTIALS =
 
 function denied(use: 'read' | 'write', name: string, cause: unknown): SlipwayError {
   const rights = use === 'read' ? 'read' : 'read/write'
+  const isAnswered = !(cause instanceof SlipwayError && cause.code.startsWith('HTTP_'))
   return new SlipwayError(
-    'ANALYZE_ACCESS_DENIED',
+    isAnswered ? 'ANALYZE_ACCESS_DENIED' : 'ANALYZE_REGISTRY_UNREACHABLE',
     `validating registry ${use} access: ensure registry ${rights} access to ${name}: ${errorChain(cause)}`,
     {
       subject: name,

@@ -1,5 +1,5 @@
 import { type ContainerPath, joinPath } from '../../core/container-path.ts'
-import { SlipwayError } from '../../core/error.ts'
+import { SlipwayError, systemDetails } from '../../core/error.ts'
 import type { Runner } from '../../core/runner.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import { byByteOrder } from '../../spec/byte-order.ts'
@@ -21,6 +21,7 @@ import { type BuildSettings, runBuild } from './build/run-build.ts'
 import { copySboms, writeLegacyBoms } from './build/sbom.ts'
 import { type LookUp, moduleStore } from './detect/modules.ts'
 import { inPhase, temporaryPath } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `build` needs to know (platform spec, builder). */
 export interface BuildInputs {
@@ -42,7 +43,7 @@ export interface BuildInputs {
 /**
  * Runs bin/build of the group's buildpacks in order and gathers what they contribute (buildpack spec §Phase #3: Build;
  * cnb-spec §4). Writes `<layers>/sbom`; the caller writes the value to `<layers>/config/metadata.toml`.
- * @throws SlipwayError `BUILD_BUILDPACK_FAILED` (exit 51); `SPEC_BUILDPACK_API_INCOMPATIBLE` (exit 12); others (exit 52).
+ * @throws SlipwayError `BUILD_BUILDPACK_FAILED`, `BUILD_TIMED_OUT` (exit 51); `SPEC_BUILDPACK_API_INCOMPATIBLE` (exit 12); others (exit 52).
  */
 export function build(
   inputs: BuildInputs,
@@ -88,16 +89,12 @@ async function buildAll(
   }
 
   const launchBom = outputs.flatMap(({ boms }) => boms.launch)
-  if (isAtLeast(platformApi, '0.8'))
-    copySboms(
-      root,
-      inputs.layersDir,
-      outputs.flatMap(({ sboms }) => sboms),
-    )
-  if (isAtLeast(platformApi, '0.9')) {
-    const boms = { launch: launchBom, build: outputs.flatMap((output) => output.boms.build) }
-    writeLegacyBoms(root, inputs.layersDir, boms)
-  }
+  const boms = { launch: launchBom, build: outputs.flatMap((output) => output.boms.build) }
+  const sboms = outputs.flatMap((output) => output.sboms)
+  await inStep(emit, 'build', 'write SBOM', () => {
+    if (isAtLeast(platformApi, '0.8')) copySboms(root, inputs.layersDir, sboms)
+    if (isAtLeast(platformApi, '0.9')) writeLegacyBoms(root, inputs.layersDir, boms)
+  })
   return {
     buildpacks: inputs.group.group,
     extensions: inputs.group.groupExtensions,
@@ -120,8 +117,12 @@ async function buildOne(
   const module = lookUp('buildpack', ref)
   const directory = joinPath(settings.layersDir, escapeId(ref.id))
   const asked = planFor(plan, 'buildpack', ref.id)
-  await runBuild(module, directory, asked, environment, settings)
-  const outputs = readOutputs(root, directory, module, emit)
+  await inStep(emit, 'build', 'run bin/build', () =>
+    runBuild(module, directory, asked, environment, settings),
+  )
+  const outputs = await inStep(emit, 'build', 'read outputs', () =>
+    readOutputs(root, directory, module, emit),
+  )
   const visible = outputs.layers.filter(({ types }) => types.build)
   return {
     outputs,
@@ -139,6 +140,7 @@ function asBuildError(error: unknown): unknown {
       cause: error,
       class: 'infrastructure',
       exitCode: EXIT_CODES.build,
+      ...systemDetails(error),
     })
   }
   return error.exitCode === EXIT_CODES.generic ? error.withExitCode(EXIT_CODES.build) : error

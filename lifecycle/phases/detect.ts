@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { ContainerPath } from '../../core/container-path.ts'
-import { SlipwayError } from '../../core/error.ts'
+import { SlipwayError, systemDetails } from '../../core/error.ts'
 import type { Runner } from '../../core/runner.ts'
 import { isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
@@ -17,6 +17,7 @@ import { detectGroup } from './detect/group.ts'
 import { type LookUp, type Module, moduleStore } from './detect/modules.ts'
 import { detectRuns } from './detect/runs.ts'
 import { inPhase, temporaryPath } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `detect` needs to know (platform spec, detector). */
 export interface DetectInputs {
@@ -63,7 +64,7 @@ export function detect(
     const order = isAtLeast(context.platformApi, '0.15')
       ? { ...inputs.order, order: mergeSystem(inputs.order.order, inputs.system) }
       : inputs.order
-    lookUpAll(order, lookUp)
+    await inStep(context.emit, 'detect', 'look up buildpacks', () => lookUpAll(order, lookUp))
     const temporary = temporaryPath('detect')
     try {
       context.root.mkdir(temporary)
@@ -160,6 +161,7 @@ function asDetectError(error: unknown): unknown {
       cause: error,
       class: 'infrastructure',
       exitCode: EXIT_CODES.detect,
+      ...systemDetails(error),
     })
   }
   return error.exitCode === EXIT_CODES.generic ? error.withExitCode(EXIT_CODES.detect) : error

@@ -39,6 +39,7 @@ import {
 } from './export/save.ts'
 import { inOrder, sideBySide, together } from './export/side-by-side.ts'
 import { inPhase } from './in-phase.ts'
+import { inStep } from './steps.ts'
 
 /** What `exportImage` needs to know (platform spec, exporter; cnb-spec §2.7). */
 export interface ExportInputs {
@@ -89,30 +90,39 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   const targets = targetsOf(context.images, inputs.images)
   const time = createdTime(inputs.sourceDateEpoch, platformApi)
   if (time.isInvalid) emit({ type: 'warning', message: 'Ignoring invalid SOURCE_DATE_EPOCH' })
-  const run = await openRunImage(inputs, context)
-  const extended = await openExtendedImage(inputs, run, context)
-  const previous = await openPreviousImage(inputs, context)
+  const { run, extended, previous } = await inStep(emit, 'export', 'read images', async () => {
+    const base = await openRunImage(inputs, context)
+    return {
+      run: base,
+      extended: await openExtendedImage(inputs, base, context),
+      previous: await openPreviousImage(inputs, context),
+    }
+  })
   const metadata = readMetadata(inputs, context)
   if (isAtLeast(platformApi, '0.11')) copyLauncherSboms(root, inputs.layersDir, inputs.launcher, emit)
   const entry = defaultProcess(metadata, inputs.processType)
 
   await using cache = context.cache && (await CacheFill.begin(context.cache, emit))
-  const plan = planLayers(
-    {
-      ...inputs,
-      group: inputs.group.group,
-      metadata,
-      previous: inputs.analyzed.metadata,
-      extensionLayers: extended?.layers ?? [],
-      ...optional('cached', cache?.committed),
-    },
-    context,
+  const plan = await inStep(emit, 'export', 'plan layers', () =>
+    planLayers(
+      {
+        ...inputs,
+        group: inputs.group.group,
+        metadata,
+        previous: inputs.analyzed.metadata,
+        extensionLayers: extended?.layers ?? [],
+        ...optional('cached', cache?.committed),
+      },
+      context,
+    ),
   )
   const known = recall(context, inputs.verify ?? false)
   const { repository } = targets[0]
   const [made] = await together([
-    makeLayers(plan, inputs, { repository, previous: previous?.image, cache, recall: known }, context),
-    carryBase(run.image, repository),
+    inStep(emit, 'export', 'make layers', () =>
+      makeLayers(plan, inputs, { repository, previous: previous?.image, cache, recall: known }, context),
+    ),
+    inStep(emit, 'export', 'carry base layers', () => carryBase(run.image, repository)),
   ])
 
   const labels = labelsOf(plan, made, run, metadata, inputs, context)
@@ -120,31 +130,31 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   emit({ type: 'default-process', process: entry.type })
   emit({ type: 'image-saving', name: nameOf(targets) })
   const layers = layersOf(made, context)
-  const saved = await saveImage(
-    {
-      base: baseOf(run.image, context),
-      layers,
-      config: appConfig(configOf(run.image, extended), {
-        platformApi,
-        layersDir: nameOfFile(inputs.layersDir),
-        appDir: nameOfFile(inputs.appDir),
-        entrypoint: entry.entrypoint,
-        labels,
-        created: time.created,
-      }),
+  const draft = {
+    base: baseOf(run.image, context),
+    layers,
+    config: appConfig(configOf(run.image, extended), {
+      platformApi,
+      layersDir: nameOfFile(inputs.layersDir),
+      appDir: nameOfFile(inputs.appDir),
+      entrypoint: entry.entrypoint,
+      labels,
       created: time.created,
-      // Docker's types have none for zstd.
-      ...(layers.some(isZstd) ? { mediaTypes: 'oci' } : {}),
-      // They are there by now.
-      sparse: true,
-    },
-    targets,
-  )
+    }),
+    created: time.created,
+    // Docker's types have none for zstd.
+    ...(layers.some(isZstd) ? ({ mediaTypes: 'oci' } as const) : {}),
+    // They are there by now.
+    sparse: true,
+  }
+  const saved = await inStep(emit, 'export', 'save image', () => saveImage(draft, targets))
   emit(savedEvent(saved))
   // A cache beside an image that was not saved would be of no use to the next build.
   requireSaved(saved)
-  await fillCache(cache, made, inputs, context)
-  known.keep()
+  await inStep(emit, 'export', 'write cache', async () => {
+    await fillCache(cache, made, inputs, context)
+    known.keep()
+  })
   return reportOf(saved, inputs, context)
 }
 

@@ -5,6 +5,8 @@ import type { RunStatus } from '../../core/runner.ts'
 export interface ProgramFailure {
   readonly reason: string
   readonly hint?: string | undefined
+  /** It was ended because its time was over. */
+  readonly isLate: boolean
 }
 
 /**
@@ -13,11 +15,12 @@ export interface ProgramFailure {
  */
 export async function failureOf(run: () => Promise<RunStatus>): Promise<ProgramFailure | undefined> {
   try {
-    const reason = reasonOf(await run())
-    return reason === undefined ? undefined : { reason }
+    const status = await run()
+    const reason = reasonOf(status)
+    return reason === undefined ? undefined : { reason, isLate: status.kind === 'timed-out' }
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.class !== 'buildpack') throw error
-    return { reason: error.message, hint: error.hint }
+    return { reason: error.message, hint: error.hint, isLate: false }
   }
 }
 

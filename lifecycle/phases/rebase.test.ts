@@ -109,7 +109,7 @@ describe('rebase (cnb-spec §6)', () => {
     expect(image.config.created).toBe('1980-01-01T00:00:01Z')
     expect(image.config.history).toEqual(Array(5).fill({ created: '1980-01-01T00:00:01Z' }))
     expect(image.mediaType).toBe(app.mediaType)
-    expect(events.map(({ type }) => type)).toEqual([
+    expect(events.map(({ type }) => type).filter((type) => !type.startsWith('step-'))).toEqual([
       'phase-started',
       'image-saving',
       'image-saved',

@@ -25,6 +25,7 @@ import {
 import { inPhase } from './in-phase.ts'
 import { checkRebase } from './rebase/checks.ts'
 import { rebasedLabels, rebasedMetadata } from './rebase/metadata.ts'
+import { inStep } from './steps.ts'
 
 /** What `rebase` needs to know (platform spec, rebaser; cnb-spec §2.9). Names of images are as the user wrote them. */
 export interface RebaseInputs {
@@ -60,8 +61,9 @@ export interface Rebased {
 export function rebase(inputs: RebaseInputs, context: RebaseContext): Promise<Rebased> {
   const inRebase = <T>(work: () => Promise<T>) => inFamily(EXIT_CODES.rebase, 'REBASE_FAILED', 'rebase', work)
   return inPhase(context.emit, 'rebase', async () => {
-    const app = await inRebase(() => findApp(inputs, context))
-    const base = await findBase(inputs, app, context)
+    const { emit } = context
+    const app = await inRebase(() => inStep(emit, 'rebase', 'read image', () => findApp(inputs, context)))
+    const base = await inStep(emit, 'rebase', 'read run image', () => findBase(inputs, app, context))
     return inRebase(() => exchange(inputs, { ...app, base }, context))
   })
 }
@@ -155,24 +157,22 @@ async function exchange(
   const above = layersAbove(app.image, metadata.runImage.topLayer)
   const next = rebasedMetadata(metadata, base, { force, platformApi, emit })
   emit({ type: 'image-saving', name: nameOf(targets) })
-  const saved = await saveImage(
-    {
-      // As the reference, a rebased image has no history but the times.
-      base: { ...base.image, config: { ...base.image.config, history: [] } },
-      layers: above.map((layer) => withoutCopy(layer, targets[0].repository)),
-      config: {
-        ...rebasedConfig(config, takesPlatform ? base.image.config : config),
-        config: { ...config.config, Labels: rebasedLabels(config, base.image.config, next, platformApi) },
-      },
-      created: createdTime(undefined, platformApi).created,
-      mediaTypes: [...base.image.manifest.layers, ...above.map(({ descriptor }) => descriptor)].some(
-        ({ mediaType }) => mediaType === MEDIA_TYPES.ociLayerZstd,
-      )
-        ? 'oci' // Docker's types have none for zstd.
-        : familyOf(app.image),
+  const draft = {
+    // As the reference, a rebased image has no history but the times.
+    base: { ...base.image, config: { ...base.image.config, history: [] } },
+    layers: above.map((layer) => withoutCopy(layer, targets[0].repository)),
+    config: {
+      ...rebasedConfig(config, takesPlatform ? base.image.config : config),
+      config: { ...config.config, Labels: rebasedLabels(config, base.image.config, next, platformApi) },
     },
-    targets,
-  )
+    created: createdTime(undefined, platformApi).created,
+    mediaTypes: [...base.image.manifest.layers, ...above.map(({ descriptor }) => descriptor)].some(
+      ({ mediaType }) => mediaType === MEDIA_TYPES.ociLayerZstd,
+    )
+      ? ('oci' as const) // Docker's types have none for zstd.
+      : familyOf(app.image),
+  }
+  const saved = await inStep(emit, 'rebase', 'save image', () => saveImage(draft, targets))
   emit(savedEvent(saved))
   requireSaved(saved)
   const kept = above.length

@@ -9,6 +9,7 @@ import { type BuildpackId, escapeId, fileNameOf, type LayerName } from '../../sp
 import { readBuildpackDirectory } from './export/buildpack-layers.ts'
 import type { RestoreContext, RestoreInputs } from './restore.ts'
 import { type CachedContents, removeLayer, restoreContents } from './restore-contents.ts'
+import { inStep } from './steps.ts'
 
 type Layers = ReadonlyMap<LayerName, LayerEntry>
 
@@ -44,7 +45,23 @@ export async function restoreLayers(
   metadata: LifecycleMetadata,
   context: RestoreContext,
 ): Promise<void> {
-  const { root, emit, cache, platformApi } = context
+  const { emit, cache } = context
+  const contents = await inStep(emit, 'restore', 'restore metadata', () =>
+    restoreDescriptions(inputs, metadata, context),
+  )
+  if (cache === undefined) return
+  await inStep(emit, 'restore', 'restore layers', () =>
+    restoreContents(contents, cache, context, inputs.verify ?? false),
+  )
+}
+
+/** Writes each `<layer>.toml`, and gives the layers whose contents follow. */
+async function restoreDescriptions(
+  inputs: RestoreInputs,
+  metadata: LifecycleMetadata,
+  context: RestoreContext,
+): Promise<readonly CachedContents[]> {
+  const { root, emit, platformApi } = context
   const cacheMetadata = await readCache(context)
   const contents: CachedContents[] = []
   for (const { id } of inputs.group.group) {
@@ -65,7 +82,7 @@ export async function restoreLayers(
       }
     }
   }
-  if (cache !== undefined) await restoreContents(contents, cache, context, inputs.verify ?? false)
+  return contents
 }
 
 async function readCache({ cache, emit }: RestoreContext): Promise<CacheMetadata> {

@@ -15,6 +15,7 @@ import { inPhase } from './in-phase.ts'
 import { restoreImages } from './restore-images.ts'
 import { restoreLayers } from './restore-layers.ts'
 import { restoreSboms } from './restore-sbom.ts'
+import { inStep } from './steps.ts'
 
 /** What `restore` needs to know (platform spec, restorer; cnb-spec §2.4). */
 export interface RestoreInputs {
@@ -67,16 +68,20 @@ export function restore(inputs: RestoreInputs, context: RestoreContext): Promise
 }
 
 async function putBack(inputs: RestoreInputs, context: RestoreContext): Promise<Restored> {
-  const analyzed = inputs.analyzed && (await restoreImages(inputs.analyzed, inputs, context))
+  const { emit } = context
+  const given = inputs.analyzed
+  const analyzed =
+    given && (await inStep(emit, 'restore', 'check run image', () => restoreImages(given, inputs, context)))
   await inFamily(EXIT_CODES.restore, 'RESTORE_FAILED', 'restore', async () => {
     const metadata = analyzed?.metadata ?? EMPTY_LIFECYCLE_METADATA
-    restoreStores(inputs, metadata, context)
+    await inStep(emit, 'restore', 'restore store.toml', () => restoreStores(inputs, metadata, context))
     if (inputs.skipLayers === true) {
-      context.emit({ type: 'info', message: 'Skipping buildpack layer analysis' })
+      emit({ type: 'info', message: 'Skipping buildpack layer analysis' })
       return
     }
     await restoreLayers(inputs, metadata, context)
-    if (isAtLeast(context.platformApi, '0.8')) await restoreSboms(inputs, context)
+    if (!isAtLeast(context.platformApi, '0.8')) return
+    await inStep(emit, 'restore', 'restore SBOM', () => restoreSboms(inputs, context))
   })
   return analyzed === undefined ? {} : { analyzed }
 }

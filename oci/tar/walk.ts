@@ -109,6 +109,8 @@ function look(path: ContainerPath, host: string, first = false): Found {
   if (stats !== undefined) return { path, host, stats }
   throw new SlipwayError('OCI_LAYER_MISSING', `there is no ${path} to make a layer of`, {
     subject: displayPath(host),
+    hint: 'check the name of the directory, and that it is mounted here',
+    class: 'usage',
   })
 }
 

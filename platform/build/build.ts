@@ -6,6 +6,7 @@ import { mountedRoot } from '../../core/root.ts'
 import { cacheDirectory } from '../../lifecycle/cache/directory.ts'
 import type { ImageAccess } from '../../lifecycle/context.ts'
 import { create } from '../../lifecycle/create.ts'
+import { inStep, type StepOf } from '../../lifecycle/phases/steps.ts'
 import { type Reference, referenceName, sameRepository } from '../../oci/reference.ts'
 import { type ApiVersion, parseApiVersion } from '../../spec/api-version.ts'
 import { createSandbox } from '../sandbox/sandbox.ts'
@@ -30,26 +31,32 @@ export interface BuildResult {
  * @throws SlipwayError with the failing phase's exit code.
  */
 export async function buildImage(request: BuildRequest, session: Session, emit: Emit): Promise<BuildResult> {
-  const builder = await openBuilder(session, emit, request.refreshBuilder)
+  const step = <T>(name: StepOf<'platform'>, work: () => T | Promise<T>) =>
+    inStep(emit, 'platform', name, work)
+  const builder = await step('open builder', () => openBuilder(session, emit, request.refreshBuilder))
   const images = await imageAccess(request, session, builder, emit)
   const { env, directories, settings, program } = session
   const given = await buildSettings(request, { env, home: env.HOME })
-  using directory = createBuildDirectory({
-    parent: join(directories.cache, 'builds'),
-    app: request.app,
-    home: builder.home,
-    platform: given.files,
-  })
+  using directory = await step('copy app', () =>
+    createBuildDirectory({
+      parent: join(directories.cache, 'builds'),
+      app: request.app,
+      home: builder.home,
+      platform: given.files,
+    }),
+  )
   using _directory = session.onAbandon(() => directory[Symbol.dispose]())
-  await using sandbox = await createSandbox({
-    rootfs: builder.rootfs,
-    mounts: directory.mounts,
-    user: { uid: builder.uid, gid: builder.gid },
-    baseEnvironment: { ...builder.environment, ...given.environment, HOME: builder.home },
-    network: request.network,
-    helper: program.sandboxHelper,
-    ...(settings.sandbox === undefined ? {} : { driver: settings.sandbox }),
-  })
+  await using sandbox = await step('make sandbox', () =>
+    createSandbox({
+      rootfs: builder.rootfs,
+      mounts: directory.mounts,
+      user: { uid: builder.uid, gid: builder.gid },
+      baseEnvironment: { ...builder.environment, ...given.environment, HOME: builder.home },
+      network: request.network,
+      helper: program.sandboxHelper,
+      ...(settings.sandbox === undefined ? {} : { driver: settings.sandbox }),
+    }),
+  )
   using _sandbox = session.onAbandon(() => sandbox[Symbol.asyncDispose]())
   const root = mountedRoot(builder.rootfs, directory.mounts)
   const layers = layersDirectory(request, directories.cache)
@@ -74,7 +81,7 @@ export async function buildImage(request: BuildRequest, session: Session, emit: 
       kept,
     },
   )
-  await kept.keep(cache)
+  await step('keep layers', () => kept.keep(cache))
   return created
 }
 

@@ -89,7 +89,7 @@ async function build(program: Program, image: string, options: Options): Promise
   )
   const result = await interruptible(session, () => buildImage(request, session, emit))
     .catch((error: unknown) => {
-      rendered.failed()
+      rendered.failed(error)
       throw error
     })
     .finally(async () => {

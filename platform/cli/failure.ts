@@ -1,4 +1,4 @@
-import { errorChain, SlipwayError } from '../../core/error.ts'
+import { errorChain, SlipwayError, systemCode, systemDetails } from '../../core/error.ts'
 import { printable } from './format.ts'
 
 /**
@@ -27,4 +27,15 @@ export function failureLines(thrown: unknown, detailed = false): string[] {
 /** Exit code of a command that ended with `thrown`: the failing phase's (cnb-spec §2.1), 1 for anything unknown. */
 export function failureExitCode(thrown: unknown): number {
   return thrown instanceof SlipwayError ? thrown.exitCode : 1
+}
+
+/** What was thrown as an error with a code: the system's own errors are the infrastructure's, anything else is a defect. */
+export function knownError(thrown: unknown): SlipwayError {
+  if (thrown instanceof SlipwayError) return thrown
+  const isSystem = systemCode(thrown) !== undefined
+  return new SlipwayError(isSystem ? 'SYSTEM_FAILED' : 'INTERNAL', errorChain(thrown), {
+    class: isSystem ? 'infrastructure' : 'internal',
+    cause: thrown,
+    ...systemDetails(thrown),
+  })
 }

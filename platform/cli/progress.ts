@@ -120,6 +120,8 @@ const nothing = (): void => undefined
 
 /** What this display leaves to the summary or to other renderings. Listed, so that a new event is not forgotten. */
 const NOTHING = {
+  'step-started': nothing,
+  'step-finished': nothing,
   'previous-image': nothing,
   'detect-finished': nothing,
   'detect-trial': nothing,

@@ -47,7 +47,7 @@ async function rebase(program: Program, name: string, options: Options): Promise
   const rebased = await interruptible(session, () =>
     rebaseImage(request, session, eventStream(rendered.listener)),
   ).catch((error: unknown) => {
-    rendered.failed()
+    rendered.failed(error)
     throw error
   })
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
-import type { Listener } from '../../core/event.ts'
-import { jsonEventLine } from '../../lifecycle/log/json-lines.ts'
+import type { Listener, Phase } from '../../core/event.ts'
+import { jsonErrorLine, jsonEventLine } from '../../lifecycle/log/json-lines.ts'
+import { knownError } from './failure.ts'
 import { progressDisplay } from './progress.ts'
 
 /** The options `--quiet`, `--verbose` and `--log-format`. */
@@ -12,8 +13,8 @@ export interface Render {
 
 export interface Rendering {
   readonly listener: Listener
-  /** The work failed: what was kept back is shown. */
-  readonly failed: () => void
+  /** The work failed: what was kept back is shown, and programs are told why. */
+  readonly failed: (error: unknown) => void
 }
 
 /**
@@ -22,11 +23,7 @@ export interface Rendering {
  */
 export function rendering(options: Render): Rendering {
   const write = (text: string): void => void process.stdout.write(text)
-  const failed = (): void => undefined
-  if (options.logFormat === 'json') {
-    const epoch = Date.now()
-    return { listener: (event) => write(jsonEventLine(event, epoch)), failed }
-  }
+  if (options.logFormat === 'json') return jsonRendering(write)
   const detail = options.verbose ? 'verbose' : 'normal'
   if (options.quiet) {
     const kept: string[] = []
@@ -40,7 +37,22 @@ export function rendering(options: Render): Rendering {
   const columns = terminal ? process.stdout.columns || 80 : undefined
   return {
     listener: progressDisplay({ write, columns, color: terminal && !process.env.NO_COLOR }, detail),
-    failed,
+    failed: () => undefined,
+  }
+}
+
+function jsonRendering(write: (text: string) => void): Rendering {
+  const epoch = Date.now()
+  let phase: Phase | undefined
+  return {
+    listener: (event) => {
+      if (event.type === 'phase-started') phase = event.phase
+      write(jsonEventLine(event, epoch))
+    },
+    failed: (thrown) => {
+      const error = knownError(thrown)
+      write(jsonErrorLine({ action: phase ?? 'prepare', phase, error }, Date.now()))
+    },
   }
 }
 

@@ -23,6 +23,7 @@ function missing(directory: URL, cause: unknown): SlipwayError {
     {
       subject: directory.pathname,
       hint: 'this installation of Slipway is not whole: install it again',
+      class: 'usage',
       ...(cause === undefined ? {} : { cause }),
     },
   )

@@ -34,6 +34,14 @@ export const DOCUMENTED_COMMANDS: readonly DocumentedCommand[] = [
     command: 'npm run check',
     notRun: 'npm test runs the same steps, and itself inside itself would not end',
   },
+  {
+    command: 'npm run errors:write',
+    notRun: 'it writes docs/errors.md, whose test compares it with the sources',
+  },
+  {
+    command: 'npm run test:chaos',
+    notRun: 'it is the long form, many minutes, of test/chaos, which npm test runs once through',
+  },
   { command: 'npm run native:build', runBy: 'native/build.integration.test.ts', as: 'build.mjs' },
   {
     command: 'npm run lifecycle:package',

@@ -31,9 +31,12 @@ export interface RunOptions {
    * alone: `run('lifecycle', ['restore', …])`.
    */
   readonly kaniko?: string
+  /** What starts the process in place of the test: a program and its arguments (`strace`). */
+  readonly under?: readonly [string, ...string[]]
 }
 
 export interface Started {
+  readonly pid: number
   readonly ended: Promise<Ended>
   kill(signal: NodeJS.Signals): void
 }
@@ -104,8 +107,8 @@ export async function testLifecycle(changed?: ChangedSource): Promise<TestLifecy
   writeFileSync(wrapper, WRAPPER)
   const start: TestLifecycle['start'] = (command, args, options = {}) => {
     const scripts = options.privileged === true ? [program] : [wrapper, program]
-    const [start_, ...before] = options.kaniko === undefined ? [process.execPath] : withKaniko(options.kaniko)
-    return started(start_, command, [...before, ...scripts, ...args], directory, options.env)
+    const under = options.kaniko === undefined ? options.under : withKaniko(options.kaniko)
+    return started(command, [...scripts, ...args], directory, { ...options, ...(under && { under }) })
   }
   // No such credentials: it ends before it connects, and has loaded much of what a phase with a registry needs.
   const warming = { CNB_LAYERS_DIR: directory, CNB_REGISTRY_AUTH: 'none' }
@@ -144,20 +147,19 @@ function withKaniko(directory: string): [program: string, ...args: string[]] {
     ...['--bind', directory, '/kaniko', '--die-with-parent'],
     // Root gives itself up inside.
     ...(process.getuid?.() === 0 ? ['--cap-add', 'ALL'] : []),
-    process.execPath,
   ]
 }
 
 function started(
-  program: string,
   command: string,
   args: readonly string[],
   cwd: string,
-  env: RunOptions['env'] = {},
+  { env = {}, under }: RunOptions,
 ): Started {
   const variables = Object.entries({ PATH, CNB_PLATFORM_API: '0.15', CNB_NO_COLOR: 'true', ...env })
-  const child = spawn(program, args, {
-    argv0: command,
+  const [program, ...before] = under === undefined ? [process.execPath] : [...under, process.execPath]
+  const child = spawn(program, [...before, ...args], {
+    ...(under === undefined ? { argv0: command } : {}),
     cwd,
     env: Object.fromEntries(variables.filter(([, value]) => value !== undefined)),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -169,7 +171,7 @@ function started(
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, ...texts }))
   })
-  return { ended, kill: (signal) => child.kill(signal) }
+  return { pid: child.pid ?? 0, ended, kill: (signal) => child.kill(signal) }
 }
 
 /** A builder's and an app's directories, with the flags that name them. */

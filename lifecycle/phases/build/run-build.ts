@@ -31,7 +31,7 @@ export interface BuildSettings extends ProgramVariables {
  * Runs bin/build of a buildpack (cnb-spec BU-1 to BU-3); its output becomes events as it comes.
  * @param directory the buildpack's own directory for layers, `<layers>/<id>`
  * @param environment what the buildpacks before it have left
- * @throws SlipwayError `BUILD_BUILDPACK_FAILED` (exit 51)
+ * @throws SlipwayError `BUILD_BUILDPACK_FAILED`, `BUILD_TIMED_OUT` (exit 51)
  */
 export async function runBuild(
   module: Module,
@@ -66,7 +66,7 @@ export async function runBuild(
     milliseconds: performance.now() - start,
     ...(failure === undefined ? {} : { reason: failure.reason }),
   })
-  if (failure !== undefined) throw failed(module, failure)
+  if (failure !== undefined) throw failure.isLate ? timedOut(module, failure) : failed(module, failure)
 }
 
 function failed(module: Module, { reason, hint }: ProgramFailure): SlipwayError {
@@ -75,7 +75,17 @@ function failed(module: Module, { reason, hint }: ProgramFailure): SlipwayError 
     subject: name,
     class: 'buildpack',
     exitCode: EXIT_CODES.buildpackFailed,
-    ...(hint === undefined ? {} : { hint }),
+    hint: hint ?? 'Look at the last lines of its output.',
+  })
+}
+
+function timedOut(module: Module, { reason }: ProgramFailure): SlipwayError {
+  const name = formatModuleRef(module.info)
+  return new SlipwayError('BUILD_TIMED_OUT', `bin/build of ${name}: ${reason}`, {
+    subject: name,
+    hint: 'Its output shows what it waited for; -build-timeout and SLIPWAY_BUILD_TIMEOUT set the time.',
+    class: 'buildpack',
+    exitCode: EXIT_CODES.buildpackFailed,
   })
 }
 

@@ -5,6 +5,7 @@ import type { BuildPlan } from '../../../spec/files/build-plan.ts'
 import type { Group } from '../../../spec/files/group.ts'
 import type { Plan } from '../../../spec/files/plan.ts'
 import type { Require } from '../../../spec/files/require.ts'
+import { inStep } from '../steps.ts'
 import type { Member } from './expand-order.ts'
 import {
   type Candidate,
@@ -31,7 +32,9 @@ export async function detectGroup(
   outcomeOf: OutcomeOf,
   emit: Emit,
 ): Promise<GroupResult> {
-  const settled = await Promise.allSettled(members.map(outcomeOf))
+  const settled = await inStep(emit, 'detect', 'run bin/detect', () =>
+    Promise.allSettled(members.map(outcomeOf)),
+  )
   const judged = settled.map((result, i) => {
     if (result.status === 'rejected') throw result.reason
     return { member: members[i] as Member, outcome: result.value }
@@ -50,7 +53,7 @@ export async function detectGroup(
     emit(NO_VIABLE)
     return { kind: 'failed' }
   }
-  const resolution = resolved(passed, emit)
+  const resolution = await inStep(emit, 'detect', 'resolve plan', () => resolved(passed, emit))
   if (resolution === undefined) return { kind: 'failed' }
   emit({ type: 'group-selected', candidates: members.length, group: resolution.selected.map(refOf) })
   return { kind: 'selected', group: groupOf(resolution.selected), plan: planOf(resolution) }

@@ -1,5 +1,5 @@
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
-import { type Analyzed, parseAnalyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
+import { type Analyzed, EMPTY_ANALYZED, parseAnalyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import type { Group } from '../../spec/files/group.ts'
 import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
@@ -27,12 +27,13 @@ export const restorer: Command = {
     refuseDaemon('restore', inputs)
     await checkLayout(context)
     const analyzed = await usableAnalyzed(context)
-    const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
+    const group = await readGroup(root, inputs.groupPath)
+    const asksForRunImage = analyzed !== undefined && isAtLeast(platformApi, '0.14')
+    const run = asksForRunImage ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(context, [...namesOf(analyzed, run), inputs.cacheImage])
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
     say('debug', 'Executing command...')
-    const group = await readGroup(root, inputs.groupPath)
     const cache = await openCache(context, access.cacheImages)
     const restored = await runRestorer(context, { group, analyzed, run }, { images: access.images, cache })
     if (restored !== undefined) {
@@ -70,13 +71,13 @@ export function warnOfNoCache({ inputs, say }: StepContext): void {
   }
 }
 
-/** R-8: neither a missing nor a broken analyzed.toml keeps the cache from being restored. */
+/** R-8: neither a missing analyzed.toml, which is an empty one, nor a broken one keeps the cache from being restored. */
 async function usableAnalyzed({ inputs, root, say }: StepContext): Promise<Analyzed | undefined> {
   const path = inputs.analyzedPath
   try {
     const found = await act('read analyzed file', () => readOptional(root, path, parseAnalyzed))
     if (found === undefined) say('warn', `No analyzed metadata found at path ${JSON.stringify(path)}`)
-    return found
+    return found ?? EMPTY_ANALYZED
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     say('warn', `Not using analyzed data, usable file not found: ${error.line}`)
@@ -98,12 +99,13 @@ function namesOf(analyzed: Analyzed | undefined, run: Run | undefined): readonly
  * @throws Failure `failed to create volume cache: …` (exit 1)
  */
 export async function openCache(
-  { inputs: { cacheDir, cacheImage: name }, emit }: StepContext,
+  { inputs: { cacheDir, cacheImage: name }, emit, platformApi }: StepContext,
   images: ImageAccess,
 ): Promise<Cache | undefined> {
   if (name !== '') {
     const { cacheImage } = await import('../cache/image.ts')
-    return cacheImage(name, images, emit)
+    // Later versions leave that to the registry (cnb-spec CA-4).
+    return cacheImage(name, images, emit, { deletesReplaced: !isAtLeast(platformApi, '0.13') })
   }
   if (cacheDir === '') return undefined
   const { cacheDirectory } = await import('../cache/directory.ts')

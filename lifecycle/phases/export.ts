@@ -87,7 +87,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
   const time = createdTime(inputs.sourceDateEpoch, platformApi)
   if (time.isInvalid) emit({ type: 'warning', message: 'Ignoring invalid SOURCE_DATE_EPOCH' })
   const run = await openRunImage(inputs, context)
-  const previous = await openPreviousImage(inputs, context)
+  const previous = await openPreviousImage(inputs, context, nameOf(targets))
   const metadata = readMetadata(inputs, context)
   if (isAtLeast(platformApi, '0.11')) copyLauncherSboms(root, inputs.layersDir, inputs.launcher, emit)
   const entry = defaultProcess(metadata, inputs.processType)
@@ -134,6 +134,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
       sparse: true,
     },
     targets,
+    context.images,
   )
   emit(savedEvent(saved))
   // A cache beside an image that was not saved would be of no use to the next build.

@@ -128,17 +128,18 @@ async function findBase(
       },
     )
   }
-  const { name, found } = await chooseRunImage(images, candidates, app.reference, platform)
-  if (found !== undefined) return found
-  throw new SlipwayError(
-    'REBASE_RUN_IMAGE_MISSING',
-    `failed to access run image: there is no image ${name}`,
-    {
-      subject: name,
-      hint: 'Check its name, or name another one with -run-image.',
-      class: 'user',
+  const { name, found } = await chooseRunImage(images, candidates, app.reference, platform).catch(
+    (error: unknown) => {
+      // Here it is the app's label that names them, no argument.
+      throw error instanceof SlipwayError ? error.withExitCode(EXIT_CODES.rebase) : error
     },
   )
+  if (found !== undefined) return found
+  throw new SlipwayError('REBASE_RUN_IMAGE_MISSING', `there is no image ${name}`, {
+    subject: name,
+    hint: 'Check its name, or name another one with -run-image.',
+    class: 'user',
+  })
 }
 
 function platformOf({ os, architecture, variant }: ImageConfig): Platform {
@@ -148,7 +149,7 @@ function platformOf({ os, architecture, variant }: ImageConfig): Platform {
 async function exchange(
   { force = false }: RebaseInputs,
   { targets, app, metadata, base }: App & { readonly base: FoundImage },
-  { emit, platformApi }: RebaseContext,
+  { emit, platformApi, images }: RebaseContext,
 ): Promise<Rebased> {
   const { config } = app.image
   const takesPlatform = checkRebase({ app: config, base: base.image.config }, force, emit)
@@ -172,6 +173,7 @@ async function exchange(
         : familyOf(app.image),
     },
     targets,
+    images,
   )
   emit(savedEvent(saved))
   requireSaved(saved)

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { SlipwayError } from '../core/error.ts'
 import { MEDIA_TYPES } from './image.ts'
 import type { Compression } from './layer-source.ts'
+import { compressionLevel } from './parse-compression.ts'
 
 /**
  * Compression of layers on libuv's thread pool, a few blocks in flight: the result depends on the bytes, the level and
@@ -36,22 +36,9 @@ export function compress(
   blocksValid = 0,
 ): AsyncGenerator<Uint8Array, void> {
   if (compression.kind === 'none') return copies(chunks)
-  const level = checkedLevel(compression)
+  const level = compressionLevel(compression)
   if (compression.kind === 'zstd') return zstd(exactBlocks(chunks, ZSTD_FRAME, 0), level)
   return gzip(exactBlocks(chunks, GZIP_BLOCK, blocksValid), level)
-}
-
-function checkedLevel(compression: { readonly kind: 'gzip' | 'zstd'; readonly level?: number }): number {
-  const [fallback, highest] = compression.kind === 'gzip' ? [1, 9] : [3, 19]
-  const level = compression.level ?? fallback
-  if (!Number.isInteger(level) || level < 1 || level > highest) {
-    throw new SlipwayError('OCI_COMPRESSION_LEVEL', `${compression.kind} has no level ${level}`, {
-      hint: `levels are 1 to ${highest}`,
-      class: 'usage',
-      exitCode: 3,
-    })
-  }
-  return level
 }
 
 async function* copies(chunks: Chunks): AsyncGenerator<Uint8Array, void> {

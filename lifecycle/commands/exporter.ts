@@ -1,3 +1,4 @@
+import { parseCompression } from '../../oci/parse-compression.ts'
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
@@ -12,9 +13,9 @@ import { type ExportContext, exportImage } from '../phases/export.ts'
 import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
-import { act, invalidArguments } from './failure.ts'
+import { act, Failure, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readOptional, readRequired, readRun, writeFile } from './files.ts'
-import { type FlagName, pathOf, since } from './inputs.ts'
+import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
 import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
@@ -33,6 +34,7 @@ export const exporter: Command = {
       throw invalidArguments('-run-image is unsupported', 'resolve inputs')
     if (inputs.deprecatedRunImage !== '') throw invalidArguments('-image is unsupported', 'resolve inputs')
     await requireOneRegistry(positionals, inputs)
+    requireCompression(inputs)
     const analyzed = await readAnalyzed(root, inputs.analyzedPath, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
@@ -73,8 +75,17 @@ function exporterFlags(platformApi: ApiVersion): readonly FlagName[] {
     ...since(platformApi, '0.11', 'launcher-sbom'),
     ...(['analyzed', 'app', 'cache-dir', 'cache-image', 'daemon', 'gid', 'group', 'image'] as const),
     ...(['launch-cache', 'launcher', 'layers', 'parallel', 'process-type', 'project-metadata'] as const),
-    ...(['report', 'run-image', 'uid', 'verify'] as const),
+    ...(['compression', 'report', 'run-image', 'uid', 'verify'] as const),
   ]
+}
+
+/** Said before anything is done. @throws Failure exit 3 */
+export function requireCompression({ compression }: Inputs): void {
+  try {
+    parseCompression(compression)
+  } catch (error) {
+    throw new Failure('parse arguments', error)
+  }
 }
 
 /** Exports image and cache, and writes report.toml. */
@@ -110,6 +121,7 @@ export async function runExporter(
           ...(inputs.processType === '' ? {} : { processType: inputs.processType }),
           execEnv: inputs.execEnv,
           verify: inputs.verify,
+          compression: parseCompression(inputs.compression),
           launcher: readLauncher(root, {
             program: pathOf(inputs.launcherPath),
             sbomDir: pathOf(inputs.launcherSbomDir),

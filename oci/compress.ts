@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
+import { type BlockDeflater, blockDeflater, shrinks, storedBlock } from './deflate-blocks.ts'
 import { MEDIA_TYPES } from './image.ts'
 import type { Compression } from './layer-source.ts'
 import { compressionLevel } from './parse-compression.ts'
@@ -16,8 +17,6 @@ const GZIP_BLOCK = 1 << 20
 const ZSTD_FRAME = 4 << 20
 /** The pool has four threads by default. */
 const IN_FLIGHT = 4
-/** What deflate may refer back to. */
-const WINDOW = 32 << 10
 
 /** Media type of a layer compressed like this, in OCI manifests. */
 export function layerMediaType(compression: Compression): string {
@@ -45,58 +44,30 @@ async function* copies(chunks: Chunks): AsyncGenerator<Uint8Array, void> {
   for await (const chunk of chunks) yield Buffer.from(chunk)
 }
 
-/**
- * One gzip member: raw deflate blocks that each end on a byte boundary, with the 32 KiB before them as dictionary, then an
- * empty last block.
- */
+/** One gzip member: raw deflate blocks that each end on a byte boundary, then an empty last block. */
 async function* gzip(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {
   // No time, no name; 255: unknown system.
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level === 1 ? 4 : level === 9 ? 2 : 0, 0xff)
   let crc = 0
   let size = 0
-  let dictionary: Buffer | undefined
-  yield* inOrder(blocks, (block) => {
-    crc = zlib.crc32(block, crc)
-    size += block.length
-    const job = deflateBlock(block, worthIt(block) ? level : 0, dictionary)
-    dictionary = Buffer.from(block.subarray(Math.max(0, block.length - WINDOW)))
-    return job
-  })
+  let turn = 0
+  const deflaters = Array.from({ length: IN_FLIGHT }, () => blockDeflater(level))
+  try {
+    yield* inOrder(blocks, async (block) => {
+      crc = zlib.crc32(block, crc)
+      size += block.length
+      // The one whose last result was taken longest ago, so it is free.
+      const deflater = deflaters[turn++ % IN_FLIGHT] as BlockDeflater
+      return shrinks(block) ? deflater.deflate(block) : storedBlock(block)
+    })
+  } finally {
+    for (const deflater of deflaters) deflater.close()
+  }
   const trailer = Buffer.alloc(10)
   trailer[0] = 3
   trailer.writeUInt32LE(crc, 2)
   trailer.writeUInt32LE(size % 2 ** 32, 6)
   yield trailer
-}
-
-const deflateRaw = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflateRaw)
-
-function deflateBlock(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  return deflateRaw(block, {
-    level,
-    memLevel: 9,
-    finishFlush: zlib.constants.Z_SYNC_FLUSH,
-    // More than deflate can make of a block, so that the result is one buffer.
-    chunkSize: block.length + (block.length >> 8) + 1024,
-    // Level 0 refers to nothing.
-    ...(dictionary === undefined || level === 0 ? {} : { dictionary }),
-  })
-}
-
-const SAMPLE_PART = 4096
-
-/**
- * Whether a block shrinks at all: jars, images and archives are stored as they are, twenty times faster. Judged by four
- * samples, so that it depends on the block's bytes only.
- */
-function worthIt(block: Buffer): boolean {
-  const parts = [1, 3, 5, 7].map((eighth) => {
-    const at = Math.floor((block.length * eighth) / 8)
-    return block.subarray(at, at + SAMPLE_PART)
-  })
-  const sample = Buffer.concat(parts)
-  if (block.length <= 4 * SAMPLE_PART) return true
-  return zlib.deflateRawSync(sample, { level: 1 }).length < sample.length * 0.97
 }
 
 async function* zstd(frames: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {

@@ -1,0 +1,88 @@
+import zlib from 'node:zlib'
+
+/** More than what a block of text packs to, so that most results are one piece. */
+const OUTPUT = 1 << 20
+/** What one stored block of deflate can hold (RFC 1951 §3.2.4). */
+const STORED = 0xffff
+
+/**
+ * Compresses blocks one after another, each for itself, to raw deflate that ends on a byte boundary. One stream serves
+ * for all of them: a new one for each block would be half a megabyte outside of V8's heap, with the output another one,
+ * and V8 answers to so much of that with one full collection after another.
+ */
+export interface BlockDeflater {
+  /** The next block; the last one must be done. */
+  deflate(block: Buffer): Promise<Buffer>
+  /** Ends what is under way. */
+  close(): void
+}
+
+export function blockDeflater(level: number): BlockDeflater {
+  const stream = zlib.createDeflateRaw({
+    level,
+    chunkSize: OUTPUT,
+    flush: zlib.constants.Z_SYNC_FLUSH,
+    // Nobody reads before a block is done: until then the stream must not wait for a reader.
+    ...{ readableHighWaterMark: 1 << 30 },
+  })
+  // Whoever waits for the block is told.
+  stream.on('error', () => {})
+  return {
+    async deflate(block) {
+      await new Promise<void>((resolve, reject) => {
+        stream.write(block, (error) => (error ? reject(error) : resolve()))
+      })
+      const packed: Buffer | null = stream.read()
+      stream.reset()
+      return packed ?? Buffer.alloc(0)
+    },
+    close: () => void stream.destroy(),
+  }
+}
+
+/** A block as it is, in deflate's own framing: what does not shrink costs no more than a copy. */
+export function storedBlock(block: Buffer): Buffer {
+  const count = Math.ceil(block.length / STORED)
+  const stored = Buffer.allocUnsafeSlow(block.length + 5 * count)
+  let at = 0
+  for (let from = 0; from < block.length; from += STORED) {
+    const size = Math.min(STORED, block.length - from)
+    stored[at] = 0
+    stored.writeUInt16LE(size, at + 1)
+    stored.writeUInt16LE(~size & 0xffff, at + 3)
+    block.copy(stored, at + 5, from, from + size)
+    at += 5 + size
+  }
+  return stored
+}
+
+const SAMPLE_PART = 4096
+/** Bits of a byte's eight that noise has at least, by the counts of its bytes in a sample. */
+const NOISE_BITS = 7.8
+
+/**
+ * Whether a block shrinks at all: jars, images and archives are stored as they are, twenty times faster. Judged by four
+ * samples, so that it depends on the block's bytes only.
+ */
+export function shrinks(block: Buffer): boolean {
+  if (block.length <= 4 * SAMPLE_PART) return true
+  const sample = Buffer.concat(
+    [1, 3, 5, 7].map((eighth) => {
+      const at = Math.floor((block.length * eighth) / 8)
+      return block.subarray(at, at + SAMPLE_PART)
+    }),
+  )
+  // What is uneven shrinks; what is even may repeat itself all the same.
+  return (
+    entropy(sample) < NOISE_BITS || zlib.deflateRawSync(sample, { level: 1 }).length < sample.length * 0.97
+  )
+}
+
+/** Bits that a byte holds, were each independent of the others (Shannon). */
+function entropy(bytes: Uint8Array): number {
+  const counts = new Uint32Array(256)
+  for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1
+  let bits = 0
+  for (const count of counts) if (count > 0) bits -= (count / bytes.length) * Math.log2(count / bytes.length)
+  return bits
+}

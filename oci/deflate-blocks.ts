@@ -81,7 +81,10 @@ export function shrinks(block: Buffer): boolean {
 /** Bits that a byte holds, were each independent of the others (Shannon). */
 function entropy(bytes: Uint8Array): number {
   const counts = new Uint32Array(256)
-  for (const byte of bytes) counts[byte] = (counts[byte] ?? 0) + 1
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number
+    counts[byte] = (counts[byte] as number) + 1
+  }
   let bits = 0
   for (const count of counts) if (count > 0) bits -= (count / bytes.length) * Math.log2(count / bytes.length)
   return bits

@@ -1,4 +1,6 @@
 import type { Digest } from '../../oci/digest.ts'
+import type { Repository } from '../../oci/image.ts'
+import type { AddedLayer } from '../../oci/write-image.ts'
 import type { BlockConsumer } from '../../oci/write-layer.ts'
 import type { CacheMetadata } from '../../spec/labels/cache-metadata.ts'
 import type { LayerRecords } from './records.ts'
@@ -34,6 +36,13 @@ export interface CacheWriter extends AsyncDisposable {
   reuse(diffId: Digest): Promise<boolean>
   /** A layer whose tar is being made. */
   add(): Promise<CacheLayerSink>
+  /** Absent where tars are kept, not blobs. */
+  readonly blobs?: {
+    /** Whether a repository's blobs can be had without sending their bytes. */
+    sharedWith(repository: Repository): boolean
+    /** Takes a layer over that has just come to be there. */
+    take(layer: AddedLayer, from: Repository): Promise<void>
+  }
   /** Puts the new content in the place of the old one, in one step. */
   commit(metadata: CacheMetadata): Promise<void>
 }

@@ -1,5 +1,6 @@
 import { SlipwayError } from '../../core/error.ts'
 import type { Emit } from '../../core/event.ts'
+import { copyBlob } from '../../oci/copy.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Image, Repository } from '../../oci/image.ts'
 import { hostPlatform } from '../../oci/platform.ts'
@@ -138,6 +139,14 @@ class ImageWriter implements CacheWriter {
         await layer.abandon()
       },
     }
+  }
+
+  readonly blobs = {
+    sharedWith: ({ origin }: Repository) => origin === this.#repository.origin,
+    take: async ({ descriptor, diffId }: AddedLayer, from: Repository) => {
+      await copyBlob(descriptor, from, this.#repository)
+      this.#layers.set(diffId, { descriptor, diffId })
+    },
   }
 
   async commit(metadata: CacheMetadata): Promise<void> {

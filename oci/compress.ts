@@ -1,6 +1,11 @@
-import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { type BlockDeflater, blockDeflater, shrinks, storedBlock } from './deflate-blocks.ts'
+import {
+  type BlockCompressor,
+  blockDeflater,
+  frameCompressor,
+  shrinks,
+  storedBlock,
+} from './block-compressor.ts'
 import { MEDIA_TYPES } from './image.ts'
 import type { Compression } from './layer-source.ts'
 import { compressionLevel } from './parse-compression.ts'
@@ -12,9 +17,11 @@ import { compressionLevel } from './parse-compression.ts'
 
 type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
-const GZIP_BLOCK = 1 << 20
-/** Larger frames cost little ratio and keep zstd's own threads out of it (its nbWorkers truncates output in Node). */
-const ZSTD_FRAME = 4 << 20
+/**
+ * What is compressed for itself: a deflate block, a zstd frame (its own threads would truncate the output in Node). The
+ * size of a tar's blocks, which are then used in place, and twice what zstd's first level looks back.
+ */
+const BLOCK = 1 << 20
 /** The pool has four threads by default. */
 const IN_FLIGHT = 4
 
@@ -25,7 +32,7 @@ export function layerMediaType(compression: Compression): string {
 }
 
 /**
- * Compresses a stream. Default gzip level 1 (as the Go lifecycle), zstd level 3. `blocksValid` is the source's promise
+ * Compresses a stream. Default: level 1 of either, gzip as the Go lifecycle has it. `blocksValid` is the source's promise
  * (see LayerSource): blocks that stay valid long enough are used in place, others are copied.
  * Yielded chunks are the caller's to keep.
  */
@@ -36,8 +43,8 @@ export function compress(
 ): AsyncGenerator<Uint8Array, void> {
   if (compression.kind === 'none') return copies(chunks)
   const level = compressionLevel(compression)
-  if (compression.kind === 'zstd') return zstd(exactBlocks(chunks, ZSTD_FRAME, 0), level)
-  return gzip(exactBlocks(chunks, GZIP_BLOCK, blocksValid), level)
+  const blocks = exactBlocks(chunks, BLOCK, blocksValid)
+  return compression.kind === 'zstd' ? zstd(blocks, level) : gzip(blocks, level)
 }
 
 async function* copies(chunks: Chunks): AsyncGenerator<Uint8Array, void> {
@@ -50,19 +57,15 @@ async function* gzip(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerat
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level === 1 ? 4 : level === 9 ? 2 : 0, 0xff)
   let crc = 0
   let size = 0
-  let turn = 0
-  const deflaters = Array.from({ length: IN_FLIGHT }, () => blockDeflater(level))
-  try {
-    yield* inOrder(blocks, async (block) => {
+  yield* inOrder(
+    blocks,
+    () => blockDeflater(level),
+    async (block, deflater) => {
       crc = zlib.crc32(block, crc)
       size += block.length
-      // The one whose last result was taken longest ago, so it is free.
-      const deflater = deflaters[turn++ % IN_FLIGHT] as BlockDeflater
-      return shrinks(block) ? deflater.deflate(block) : storedBlock(block)
-    })
-  } finally {
-    for (const deflater of deflaters) deflater.close()
-  }
+      return shrinks(block) ? deflater.compress(block) : storedBlock(block)
+    },
+  )
   const trailer = Buffer.alloc(10)
   trailer[0] = 3
   trailer.writeUInt32LE(crc, 2)
@@ -70,42 +73,41 @@ async function* gzip(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerat
   yield trailer
 }
 
-async function* zstd(frames: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {
-  // Loaded by name: a Node without zstd (20) can still do everything else.
-  const one = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
+/** Frames one after another, at least one; zstd itself stores what does not shrink. */
+async function* zstd(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {
+  const compressor = () => frameCompressor(level)
   let empty = true
-  yield* inOrder(frames, (frame) => {
+  yield* inOrder(blocks, compressor, (block, frames) => {
     empty = false
-    return one(frame, zstdOptions(level, frame.length))
+    return frames.compress(block)
   })
-  if (empty) yield await one(Buffer.alloc(0), zstdOptions(level, 0))
-}
-
-function zstdOptions(level: number, length: number): zlib.ZstdOptions {
-  return {
-    // A larger output than one chunk runs into nodejs/node#66078 and its kin.
-    chunkSize: length + (length >> 8) + 1024,
-    params: {
-      [zlib.constants.ZSTD_c_compressionLevel]: level,
-      [zlib.constants.ZSTD_c_checksumFlag]: 1,
-    },
-  }
+  if (empty) yield zlib.zstdCompressSync('')
 }
 
 /** Starts a job per block, at most {@link IN_FLIGHT} at once, and yields their results in order. */
 async function* inOrder(
   blocks: AsyncIterable<Buffer>,
-  start: (block: Buffer) => Promise<Buffer>,
+  compressor: () => BlockCompressor,
+  start: (block: Buffer, compressor: BlockCompressor) => Promise<Buffer>,
 ): AsyncGenerator<Buffer, void> {
+  const compressors: BlockCompressor[] = []
   const jobs: Promise<Buffer>[] = []
-  for await (const block of blocks) {
-    const job = start(block)
-    // Awaited below, unless an earlier one fails first.
-    job.catch(() => {})
-    jobs.push(job)
-    if (jobs.length >= IN_FLIGHT) yield await (jobs.shift() as Promise<Buffer>)
+  let turn = 0
+  try {
+    for await (const block of blocks) {
+      // The one whose last result was taken longest ago, so it is free.
+      const at = turn++ % IN_FLIGHT
+      compressors[at] ??= compressor()
+      const job = start(block, compressors[at])
+      // Awaited below, unless an earlier one fails first.
+      job.catch(() => {})
+      jobs.push(job)
+      if (jobs.length >= IN_FLIGHT) yield await (jobs.shift() as Promise<Buffer>)
+    }
+    for (const job of jobs) yield await job
+  } finally {
+    for (const used of compressors) used.close()
   }
-  for (const job of jobs) yield await job
 }
 
 /**

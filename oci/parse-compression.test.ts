@@ -4,7 +4,7 @@ import { compressionLevel, parseCompression } from './parse-compression.ts'
 test.each([
   ['gzip', { kind: 'gzip' }, 1],
   ['gzip:9', { kind: 'gzip', level: 9 }, 9],
-  ['zstd', { kind: 'zstd' }, 3],
+  ['zstd', { kind: 'zstd' }, 1],
   ['zstd:19', { kind: 'zstd', level: 19 }, 19],
 ] as const)('%s', (text, compression, level) => {
   expect(parseCompression(text)).toEqual(compression)

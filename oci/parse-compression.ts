@@ -1,10 +1,13 @@
 import { SlipwayError } from '../core/error.ts'
 import type { Compression } from './layer-source.ts'
 
-/** Levels that are taken, and the one that stands for none given: gzip's is the Go lifecycle's. */
+/**
+ * Levels that are taken, and the one that stands for none given: somebody waits for a build, and zstd's first is smaller
+ * than gzip's, which is the Go lifecycle's.
+ */
 const LEVELS = {
   gzip: { fallback: 1, highest: 9 },
-  zstd: { fallback: 3, highest: 19 },
+  zstd: { fallback: 1, highest: 19 },
 } as const
 
 type Packed = Exclude<Compression, { readonly kind: 'none' }>

@@ -1,3 +1,4 @@
+import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 
 /** More than what a block of text packs to, so that most results are one piece. */
@@ -6,34 +7,46 @@ const OUTPUT = 1 << 20
 const STORED = 0xffff
 
 /**
- * Compresses blocks one after another, each for itself, to raw deflate that ends on a byte boundary. One stream serves
- * for all of them: a new one for each block would be half a megabyte outside of V8's heap, with the output another one,
- * and V8 answers to so much of that with one full collection after another.
+ * Compresses blocks one after another, each for itself. One stream serves for all of them: a new one for each block would
+ * be half a megabyte and more outside of V8's heap, with the output another one, and V8 answers to so much of that with
+ * one full collection after another.
  */
-export interface BlockDeflater {
+export interface BlockCompressor {
   /** The next block; the last one must be done. */
-  deflate(block: Buffer): Promise<Buffer>
+  compress(block: Buffer): Promise<Buffer>
   /** Ends what is under way. */
   close(): void
 }
 
-export function blockDeflater(level: number): BlockDeflater {
-  const stream = zlib.createDeflateRaw({
-    level,
-    chunkSize: OUTPUT,
-    flush: zlib.constants.Z_SYNC_FLUSH,
-    // Nobody reads before a block is done: until then the stream must not wait for a reader.
-    ...{ readableHighWaterMark: 1 << 30 },
-  })
+const OPTIONS = {
+  chunkSize: OUTPUT,
+  // Nobody reads before a block is done: until then the stream must not wait for a reader.
+  ...{ readableHighWaterMark: 1 << 30 },
+}
+
+/** Raw deflate, each block of which ends on a byte boundary and refers to nothing before it. */
+export function blockDeflater(level: number): BlockCompressor {
+  const stream = zlib.createDeflateRaw({ ...OPTIONS, level, flush: zlib.constants.Z_SYNC_FLUSH })
+  return onStream(stream, () => stream.reset())
+}
+
+/** A zstd frame for each block. An empty one may follow it where a piece of output was full (nodejs/node#66078). */
+export function frameCompressor(level: number): BlockCompressor {
+  const { constants } = zlib
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 }
+  return onStream(zlib.createZstdCompress({ ...OPTIONS, flush: constants.ZSTD_e_end, params }), () => {})
+}
+
+function onStream(stream: Transform, reset: () => void): BlockCompressor {
   // Whoever waits for the block is told.
   stream.on('error', () => {})
   return {
-    async deflate(block) {
+    async compress(block) {
       await new Promise<void>((resolve, reject) => {
         stream.write(block, (error) => (error ? reject(error) : resolve()))
       })
       const packed: Buffer | null = stream.read()
-      stream.reset()
+      reset()
       return packed ?? Buffer.alloc(0)
     },
     close: () => void stream.destroy(),

@@ -16,6 +16,7 @@ import { ANALYZER } from './cases/analyzer.ts'
 import { COLD } from './cases/cold.ts'
 import { CREATOR } from './cases/creator.ts'
 import { CURVE } from './cases/curve.ts'
+import { DAEMON } from './cases/daemon.ts'
 import { START } from './cases/start.ts'
 import { packageOurs, referenceOf } from './lifecycles.ts'
 import { machine } from './machine.ts'
@@ -25,7 +26,7 @@ import { report, shortfalls } from './report.ts'
 import { makeTree, type TreeName } from './trees.ts'
 import type { World } from './workplace.ts'
 
-const CASES: readonly Case[] = [...COLD, CREATOR, ...REBUILDS, CURVE, ANALYZER, START]
+const CASES: readonly Case[] = [...COLD, CREATOR, ...REBUILDS, DAEMON, CURVE, ANALYZER, START]
 
 const { values: options } = parseArgs({
   options: {
@@ -64,7 +65,7 @@ const results: (Row | Fact)[] = []
 for (const one of CASES.filter(({ name }) => options.case?.includes(name) ?? true)) {
   mkdirSync(world.folder)
   const start = performance.now()
-  const found = await one.run({ world, lifecycles, inTurn })
+  const found = await one.run({ world, lifecycles, inTurn }).catch((error: unknown) => failed(one, error))
   results.push(...found)
   console.log(`\n${one.name}, ${((performance.now() - start) / 1000).toFixed(0)} s\n\n${report(found)}`)
   rmSync(world.folder, { recursive: true, force: true })
@@ -91,6 +92,13 @@ const output =
   options.output ?? (options.case === undefined ? join(import.meta.dirname, 'results.md') : undefined)
 if (output !== undefined) writeFileSync(output, text)
 console.log(`\n${text}`)
+
+/** A case that cannot run costs its rows, and is told of; the others go on. */
+function failed({ name }: Case, error: unknown): readonly Fact[] {
+  console.error(error)
+  process.exitCode = 1
+  return [{ title: `the case ${name}`, aim: 'runs', ours: 'failed', isMet: false }]
+}
 
 /** Prepared once, when it is first asked for. */
 function tree(name: string): string {

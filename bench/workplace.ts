@@ -41,6 +41,7 @@ export class Workplace {
   readonly app: string
   readonly #folder: string
   readonly #cache: 'directory' | 'image'
+  readonly #daemon: string | undefined
   readonly #layers: readonly Layer[]
   readonly #versions = new Map<string, number>()
 
@@ -53,17 +54,20 @@ export class Workplace {
       readonly app: string
       readonly layers: readonly Layer[]
       readonly cache?: 'directory' | 'image'
+      /** The address of a container daemon that the image is for. */
+      readonly daemon?: string
     },
   ) {
     this.world = world
     this.lifecycle = lifecycle
     this.app = options.app
-    this.image = `${world.registry.host}/bench/${options.name}`
+    this.image = options.daemon === undefined ? `${world.registry.host}/bench/${options.name}` : options.name
+    this.#daemon = options.daemon
     this.cacheImage = `${world.registry.host}/bench/${options.name}-cache`
     this.#folder = join(world.folder, options.name)
     this.#cache = options.cache ?? 'directory'
     this.#layers = options.layers
-    for (const folder of ['layers', 'cache', 'home', 'tmp', 'trees', 'platform/env'])
+    for (const folder of ['layers', 'cache', 'launch-cache', 'home', 'tmp', 'trees', 'platform/env'])
       mkdirSync(this.#at(folder), { recursive: true })
     for (const { tree } of this.#layers) this.#prepareTree(tree, 1)
     this.#writeInputs()
@@ -125,8 +129,10 @@ export class Workplace {
   }
 
   emptyCache(): void {
-    rmSync(this.#at('cache'), { recursive: true, force: true })
-    this.#make('cache')
+    for (const cache of ['cache', 'launch-cache']) {
+      rmSync(this.#at(cache), { recursive: true, force: true })
+      this.#make(cache)
+    }
   }
 
   #make(name: string): void {
@@ -156,10 +162,12 @@ export class Workplace {
       this.#cache === 'image' ? ['-cache-image', this.cacheImage] : ['-cache-dir', this.#at('cache')]
     const result = ['-launcher', join(this.lifecycle.folder, 'launcher'), '-process-type', 'web']
     const { runImage } = this.world.registry
+    const daemon = this.#daemon === undefined ? [] : ['-daemon']
+    const launchCache = daemon.length === 0 ? [] : ['-launch-cache', this.#at('launch-cache')]
     const args = {
-      analyzer: [...ids, ...layers, '-run-image', runImage, ...more, this.image],
+      analyzer: [...ids, ...layers, ...daemon, ...launchCache, '-run-image', runImage, ...more, this.image],
       detector: [...app, ...layers, ...build, ...order, ...more],
-      restorer: [...ids, ...layers, ...cache, ...more],
+      restorer: [...ids, ...layers, ...cache, ...daemon, ...more],
       builder: [...app, ...layers, ...build, ...more],
       exporter: [
         ...ids,
@@ -188,6 +196,7 @@ export class Workplace {
         TMPDIR: this.#at('tmp'),
         CNB_PLATFORM_API: '0.14',
         CNB_NO_COLOR: 'true',
+        ...(this.#daemon === undefined ? {} : { DOCKER_HOST: this.#daemon }),
       },
     }
   }

@@ -6,7 +6,7 @@
 //   -- --pairs N                 runs of each contestant, 5 where not given; one more round before warms up
 //   -- --quick                   one pair and no warming up, for whoever works on a case
 //   -- --output FILE             writes there, also with --case
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -24,7 +24,10 @@ import type { Measured } from './measure.ts'
 import { startRegistry } from './registry.ts'
 import { report, shortfalls } from './report.ts'
 import { makeTree, type TreeName } from './trees.ts'
+import { builderUser } from './user.ts'
 import type { World } from './workplace.ts'
+
+const RESULTS = join(import.meta.dirname, 'results.md')
 
 const CASES: readonly Case[] = [...COLD, CREATOR, ...REBUILDS, DAEMON, CURVE, ANALYZER, START]
 
@@ -87,11 +90,17 @@ const text = [
     ? 'Every aim is met.'
     : `Below the aim:\n\n${missed.map((line) => `- ${line}`).join('\n')}`,
   '',
+  remarks(),
 ].join('\n')
-const output =
-  options.output ?? (options.case === undefined ? join(import.meta.dirname, 'results.md') : undefined)
+const output = options.output ?? (options.case === undefined ? RESULTS : undefined)
 if (output !== undefined) writeFileSync(output, text)
 console.log(`\n${text}`)
+
+/** What people wrote beneath the figures stays. */
+function remarks(): string {
+  const [, text = ''] = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8').split(/^(?=## )/m) : []
+  return text
+}
 
 /** A case that cannot run costs its rows, and is told of; the others go on. */
 function failed({ name }: Case, error: unknown): readonly Fact[] {
@@ -131,15 +140,4 @@ async function inTurn(
     }
   }
   return samples
-}
-
-/** Who builds: root hands over to the first ordinary user that the machine knows, as the Go lifecycle looks them up. */
-function builderUser(): World['user'] {
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
-  if (uid !== 0) return { uid, gid }
-  const users = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':').slice(2, 4).map(Number))
-  const [id = 65534, group = 65534] = users.find(([id = 0]) => id >= 1000) ?? []
-  return { uid: id, gid: group }
 }

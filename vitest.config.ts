@@ -13,7 +13,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,spec,oci,sources,native,lifecycle,buildpacks,builders,platform}/**/*.test.ts'],
+          include: [
+            '{core,spec,oci,sources,native,lifecycle,buildpacks,builders,platform,bench}/**/*.test.ts',
+          ],
           exclude: ['**/*.integration.test.ts', '**/node_modules/**'],
           testTimeout: 20_000,
         },

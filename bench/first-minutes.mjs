@@ -1,4 +1,4 @@
-// `npm run bench`: what a newcomer waits for, in a fresh copy of this clone with a home of its own.
+// `npm run bench:minutes`: what a newcomer waits for, in a fresh copy of this clone with a home of its own.
 //
 //   installing, assembling the builder, each phase of the first build: once (they happen once)
 //   the second build with nothing changed, and with a line of source changed: medians of RUNS (default 7)

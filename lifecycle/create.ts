@@ -27,6 +27,8 @@ export interface CreateInputs {
   readonly skipRestore?: boolean
   /** Reads every layer again, also one that nobody touched since it was last read. Default false. */
   readonly verify?: boolean
+  /** Of new layers: `gzip`, `zstd`, or either with a level, `zstd:6`. Default: `gzip`. */
+  readonly compression?: string
   /** Seconds since 1970 for the image's `created`. */
   readonly sourceDateEpoch?: string
   /** Milliseconds; 0 means for ever. Defaults: 10 minutes for a bin/detect, none for a bin/build. */
@@ -91,6 +93,7 @@ function asInputs(inputs: CreateInputs): Inputs {
     execEnv: inputs.execEnv ?? defaults.execEnv,
     skipLayers: inputs.skipRestore ?? false,
     verify: inputs.verify ?? false,
+    compression: inputs.compression ?? defaults.compression,
     sourceDateEpoch: inputs.sourceDateEpoch ?? '',
     // Outside of a container the files that a program leaves are read while no other program runs: one that still runs
     // could lead the reader out of the root (core/root.ts).

@@ -1,8 +1,14 @@
-import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { SlipwayError } from '../core/error.ts'
+import {
+  type BlockCompressor,
+  blockDeflater,
+  frameCompressor,
+  shrinks,
+  storedBlock,
+} from './block-compressor.ts'
 import { MEDIA_TYPES } from './image.ts'
 import type { Compression } from './layer-source.ts'
+import { compressionLevel } from './parse-compression.ts'
 
 /**
  * Compression of layers on libuv's thread pool, a few blocks in flight: the result depends on the bytes, the level and
@@ -11,13 +17,13 @@ import type { Compression } from './layer-source.ts'
 
 type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
-const GZIP_BLOCK = 1 << 20
-/** Larger frames cost little ratio and keep zstd's own threads out of it (its nbWorkers truncates output in Node). */
-const ZSTD_FRAME = 4 << 20
+/**
+ * What is compressed for itself: a deflate block, a zstd frame (its own threads would truncate the output in Node). The
+ * size of a tar's blocks, which are then used in place, and twice what zstd's first level looks back.
+ */
+const BLOCK = 1 << 20
 /** The pool has four threads by default. */
 const IN_FLIGHT = 4
-/** What deflate may refer back to. */
-const WINDOW = 32 << 10
 
 /** Media type of a layer compressed like this, in OCI manifests. */
 export function layerMediaType(compression: Compression): string {
@@ -26,7 +32,7 @@ export function layerMediaType(compression: Compression): string {
 }
 
 /**
- * Compresses a stream. Default gzip level 1 (as the Go lifecycle), zstd level 3. `blocksValid` is the source's promise
+ * Compresses a stream. Default: level 1 of either, gzip as the Go lifecycle has it. `blocksValid` is the source's promise
  * (see LayerSource): blocks that stay valid long enough are used in place, others are copied.
  * Yielded chunks are the caller's to keep.
  */
@@ -36,45 +42,30 @@ export function compress(
   blocksValid = 0,
 ): AsyncGenerator<Uint8Array, void> {
   if (compression.kind === 'none') return copies(chunks)
-  const level = checkedLevel(compression)
-  if (compression.kind === 'zstd') return zstd(exactBlocks(chunks, ZSTD_FRAME, 0), level)
-  return gzip(exactBlocks(chunks, GZIP_BLOCK, blocksValid), level)
-}
-
-function checkedLevel(compression: { readonly kind: 'gzip' | 'zstd'; readonly level?: number }): number {
-  const [fallback, highest] = compression.kind === 'gzip' ? [1, 9] : [3, 19]
-  const level = compression.level ?? fallback
-  if (!Number.isInteger(level) || level < 1 || level > highest) {
-    throw new SlipwayError('OCI_COMPRESSION_LEVEL', `${compression.kind} has no level ${level}`, {
-      hint: `levels are 1 to ${highest}`,
-      class: 'usage',
-      exitCode: 3,
-    })
-  }
-  return level
+  const level = compressionLevel(compression)
+  const blocks = exactBlocks(chunks, BLOCK, blocksValid)
+  return compression.kind === 'zstd' ? zstd(blocks, level) : gzip(blocks, level)
 }
 
 async function* copies(chunks: Chunks): AsyncGenerator<Uint8Array, void> {
   for await (const chunk of chunks) yield Buffer.from(chunk)
 }
 
-/**
- * One gzip member: raw deflate blocks that each end on a byte boundary, with the 32 KiB before them as dictionary, then an
- * empty last block.
- */
+/** One gzip member: raw deflate blocks that each end on a byte boundary, then an empty last block. */
 async function* gzip(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {
   // No time, no name; 255: unknown system.
   yield Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level === 1 ? 4 : level === 9 ? 2 : 0, 0xff)
   let crc = 0
   let size = 0
-  let dictionary: Buffer | undefined
-  yield* inOrder(blocks, (block) => {
-    crc = zlib.crc32(block, crc)
-    size += block.length
-    const job = deflateBlock(block, worthIt(block) ? level : 0, dictionary)
-    dictionary = Buffer.from(block.subarray(Math.max(0, block.length - WINDOW)))
-    return job
-  })
+  yield* inOrder(
+    blocks,
+    () => blockDeflater(level),
+    async (block, deflater) => {
+      crc = zlib.crc32(block, crc)
+      size += block.length
+      return shrinks(block) ? deflater.compress(block) : storedBlock(block)
+    },
+  )
   const trailer = Buffer.alloc(10)
   trailer[0] = 3
   trailer.writeUInt32LE(crc, 2)
@@ -82,72 +73,41 @@ async function* gzip(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerat
   yield trailer
 }
 
-const deflateRaw = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflateRaw)
-
-function deflateBlock(block: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer> {
-  return deflateRaw(block, {
-    level,
-    memLevel: 9,
-    finishFlush: zlib.constants.Z_SYNC_FLUSH,
-    // More than deflate can make of a block, so that the result is one buffer.
-    chunkSize: block.length + (block.length >> 8) + 1024,
-    // Level 0 refers to nothing.
-    ...(dictionary === undefined || level === 0 ? {} : { dictionary }),
-  })
-}
-
-const SAMPLE_PART = 4096
-
-/**
- * Whether a block shrinks at all: jars, images and archives are stored as they are, twenty times faster. Judged by four
- * samples, so that it depends on the block's bytes only.
- */
-function worthIt(block: Buffer): boolean {
-  const parts = [1, 3, 5, 7].map((eighth) => {
-    const at = Math.floor((block.length * eighth) / 8)
-    return block.subarray(at, at + SAMPLE_PART)
-  })
-  const sample = Buffer.concat(parts)
-  if (block.length <= 4 * SAMPLE_PART) return true
-  return zlib.deflateRawSync(sample, { level: 1 }).length < sample.length * 0.97
-}
-
-async function* zstd(frames: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {
-  // Loaded by name: a Node without zstd (20) can still do everything else.
-  const one = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
+/** Frames one after another, at least one; zstd itself stores what does not shrink. */
+async function* zstd(blocks: AsyncIterable<Buffer>, level: number): AsyncGenerator<Uint8Array, void> {
+  const compressor = () => frameCompressor(level)
   let empty = true
-  yield* inOrder(frames, (frame) => {
+  yield* inOrder(blocks, compressor, (block, frames) => {
     empty = false
-    return one(frame, zstdOptions(level, frame.length))
+    return frames.compress(block)
   })
-  if (empty) yield await one(Buffer.alloc(0), zstdOptions(level, 0))
-}
-
-function zstdOptions(level: number, length: number): zlib.ZstdOptions {
-  return {
-    // A larger output than one chunk runs into nodejs/node#66078 and its kin.
-    chunkSize: length + (length >> 8) + 1024,
-    params: {
-      [zlib.constants.ZSTD_c_compressionLevel]: level,
-      [zlib.constants.ZSTD_c_checksumFlag]: 1,
-    },
-  }
+  if (empty) yield zlib.zstdCompressSync('')
 }
 
 /** Starts a job per block, at most {@link IN_FLIGHT} at once, and yields their results in order. */
 async function* inOrder(
   blocks: AsyncIterable<Buffer>,
-  start: (block: Buffer) => Promise<Buffer>,
+  compressor: () => BlockCompressor,
+  start: (block: Buffer, compressor: BlockCompressor) => Promise<Buffer>,
 ): AsyncGenerator<Buffer, void> {
+  const compressors: BlockCompressor[] = []
   const jobs: Promise<Buffer>[] = []
-  for await (const block of blocks) {
-    const job = start(block)
-    // Awaited below, unless an earlier one fails first.
-    job.catch(() => {})
-    jobs.push(job)
-    if (jobs.length >= IN_FLIGHT) yield await (jobs.shift() as Promise<Buffer>)
+  let turn = 0
+  try {
+    for await (const block of blocks) {
+      // The one whose last result was taken longest ago, so it is free.
+      const at = turn++ % IN_FLIGHT
+      compressors[at] ??= compressor()
+      const job = start(block, compressors[at])
+      // Awaited below, unless an earlier one fails first.
+      job.catch(() => {})
+      jobs.push(job)
+      if (jobs.length >= IN_FLIGHT) yield await (jobs.shift() as Promise<Buffer>)
+    }
+    for (const job of jobs) yield await job
+  } finally {
+    for (const used of compressors) used.close()
   }
-  for (const job of jobs) yield await job
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
+import type { Repository } from '../../oci/image.ts'
 import type { LayerSource } from '../../oci/layer-source.ts'
+import type { AddedLayer } from '../../oci/write-image.ts'
 import type { BlockConsumer } from '../../oci/write-layer.ts'
 import type { CacheMetadata } from '../../spec/labels/cache-metadata.ts'
 import type { LayerRecords } from './records.ts'
@@ -40,6 +42,13 @@ export interface CacheWriter extends AsyncDisposable {
    * absent where a second try would end like the first.
    */
   replay?(diffId: Digest, source: LayerSource): Promise<void>
+  /** Absent where tars are kept, not blobs. */
+  readonly blobs?: {
+    /** Whether a repository's blobs can be had without sending their bytes. */
+    sharedWith(repository: Repository): boolean
+    /** Takes a layer over that has just come to be there. */
+    take(layer: AddedLayer, from: Repository): Promise<void>
+  }
   /** Puts the new content in the place of the old one, in one step. */
   commit(metadata: CacheMetadata): Promise<void>
 }

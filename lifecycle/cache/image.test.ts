@@ -5,6 +5,8 @@ import { digestOf } from '../../oci/digest.ts'
 import { readImage } from '../../oci/read-image.ts'
 import { parseReference, repositoryName } from '../../oci/reference.ts'
 import { type MemoryStore, memoryRepository, memoryStore, validateImage } from '../../oci/testing/index.ts'
+import { addedLayer } from '../../oci/write-image.ts'
+import { writeLayer } from '../../oci/write-layer.ts'
 import type { ImageAccess } from '../context.ts'
 import type { Cache } from './cache.ts'
 import { cacheImage } from './image.ts'
@@ -75,6 +77,21 @@ describe('a cache image (cnb-spec CA-4)', () => {
     expect(seen).not.toContain(`openBlob ${layers[0]?.digest}`)
     expect(seen.filter((call) => call === 'putBlob ?')).toHaveLength(1)
     expect(await contentOf(open())).toEqual(second)
+  })
+
+  it('takes a layer of the app image beside it over without reading or sending it', async () => {
+    const app = access.repository(parseReference('registry.example/team/app'))
+    const tar = Buffer.from(first.modules)
+    const layer = addedLayer(await writeLayer({ blocks: () => [tar] }, app))
+    calls.length = 0
+    await using writer = await open().begin()
+    expect(writer.blobs?.sharedWith(app)).toBe(true)
+    expect(writer.blobs?.sharedWith(memoryRepository('elsewhere.example/app'))).toBe(false)
+    await writer.blobs?.take(layer, app)
+    await writer.commit(metadataOf({ modules: first.modules }))
+    // The configuration alone.
+    expect(calls.flat().filter((call) => call.startsWith('putBlob'))).toHaveLength(1)
+    expect(await contentOf(open())).toEqual({ modules: first.modules })
   })
 
   it('is the same image for the same content, whichever layer was ready first', async () => {

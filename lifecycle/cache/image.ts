@@ -1,5 +1,6 @@
 import { errorChain, SlipwayError } from '../../core/error.ts'
 import type { Emit } from '../../core/event.ts'
+import { copyBlob } from '../../oci/copy.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Image, Repository } from '../../oci/image.ts'
 import type { LayerSource } from '../../oci/layer-source.ts'
@@ -166,6 +167,14 @@ class ImageWriter implements CacheWriter {
       })
     }
     this.#layers.set(diffId, addedLayer(written))
+  }
+
+  readonly blobs = {
+    sharedWith: ({ origin }: Repository) => origin === this.#repository.origin,
+    take: async ({ descriptor, diffId }: AddedLayer, from: Repository) => {
+      await copyBlob(descriptor, from, this.#repository)
+      this.#layers.set(diffId, { descriptor, diffId })
+    },
   }
 
   async commit(metadata: CacheMetadata): Promise<void> {

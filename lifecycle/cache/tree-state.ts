@@ -37,33 +37,48 @@ const TRUSTED = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0xca451a4e, 0x2fc12fc1, 0x794c7630,
 ])
 
-/** Longer than a tick of any kernel's clock (10 ms). */
-const PATIENCE_MS = 25
+/** How often the clock is asked, a millisecond after another: longer than a tick of any kernel's clock (10 ms). */
+const PATIENCE = 25
+/** Something that is new at every look is being written to. */
+const LOOKS = 3
 /** How far the clock of a file system may run behind Date.now(), which leaves out what is less than a millisecond. */
 const CLOCK_GRAIN = 20_000_000n
 
 /**
- * Looks at a tree that nobody writes to; waits for the clock of its file system to go on first, a few milliseconds at
- * most. Undefined where nothing can be said for sure: an untrusted file system, another one mounted inside, devices and
- * pipes, a clock that went back, a directory of another user.
+ * Looks at a tree that nobody writes to. Where something in it is as new as the clock of its file system, the clock must
+ * go on first, a few milliseconds. Undefined where nothing can be said for sure: an untrusted file system, another one
+ * mounted inside, devices and pipes, a clock that went back, a directory of another user.
  */
 export async function settledState(root: Root, path: ContainerPath): Promise<TreeState | undefined> {
   const top = root.resolve(path, 'keep')
   try {
-    const before = fileSystemTime(top)
-    let time = before
-    for (const start = performance.now(); time <= before; time = fileSystemTime(top)) {
-      if (performance.now() - start > PATIENCE_MS) return undefined
-      await wait(1)
+    let time: bigint | undefined = fileSystemTime(top)
+    for (let looks = 0; looks < LOOKS && time !== undefined; looks++) {
+      const seen = look(top)
+      if (seen === undefined) return undefined
+      if (seen.newest < time) return { shape: seen.shape, identity: seen.identity, time }
+      time = await laterThan(seen.newest, top)
     }
-    const seen = look(top)
-    return seen !== undefined && seen.newest < time
-      ? { shape: seen.shape, identity: seen.identity, time }
-      : undefined
+    return undefined
   } catch (error) {
     if (systemCode(error) === undefined) throw error
     return undefined
   }
+}
+
+/** The clock of a file system once it has passed a time; undefined where that time lies in the future. */
+async function laterThan(newest: bigint, directory: string): Promise<bigint | undefined> {
+  for (let asked = 0; asked < PATIENCE; asked++) {
+    const time = fileSystemTime(directory)
+    if (time > newest) return time
+    await wait(1)
+  }
+  return undefined
+}
+
+/** Whether nothing was touched between two looks at a tree. A clock that went back makes every time doubtful. */
+export function isSameState(before: TreeState, now: TreeState): boolean {
+  return now.time >= before.time && now.identity === before.identity
 }
 
 /** Whether a tree is still in the state that it was in. */

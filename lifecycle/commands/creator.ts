@@ -13,7 +13,7 @@ import { namesOf, oneImage, runAnalyzer, warnOfLaunchCache } from './analyzer.ts
 import { runBuilder } from './builder.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { readOrders, runDetector } from './detector.ts'
-import { runExporter } from './exporter.ts'
+import { requireCompression, runExporter } from './exporter.ts'
 import { Failure } from './failure.ts'
 import { readRun } from './files.ts'
 import { type FlagName, since } from './inputs.ts'
@@ -31,6 +31,7 @@ export const creator: Command = {
     const { inputs, env, positionals, root, say, platformApi } = context
     const image = oneImage(positionals)
     await requireOneRegistry([image, ...inputs.tags], inputs)
+    requireCompression(inputs)
     const run = await readRun(root, inputs, platformApi, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
@@ -94,7 +95,7 @@ function creatorFlags(platformApi: ApiVersion): readonly FlagName[] {
     ...(['app', 'build-timeout', 'buildpacks', 'cache-dir', 'cache-image', 'daemon'] as const),
     ...(['detect-timeout', 'gid', 'launch-cache', 'launcher', 'layers', 'order', 'parallel'] as const),
     ...(['platform', 'previous-image', 'process-type', 'project-metadata', 'report'] as const),
-    ...(['run-image', 'skip-restore', 'stack', 'tag', 'uid', 'verify'] as const),
+    ...(['compression', 'run-image', 'skip-restore', 'stack', 'tag', 'uid', 'verify'] as const),
   ]
 }
 

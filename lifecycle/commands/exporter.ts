@@ -1,3 +1,4 @@
+import { parseCompression } from '../../oci/parse-compression.ts'
 import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
@@ -15,9 +16,9 @@ import { checkLayout, openAccess } from './access.ts'
 import { warnOfLaunchCache } from './analyzer.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
 import { guardDockerfiles } from './dockerfiles.ts'
-import { act, invalidArguments } from './failure.ts'
+import { act, Failure, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readOptional, readRequired, readRun, writeFile } from './files.ts'
-import { type FlagName, pathOf, since } from './inputs.ts'
+import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
 import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
@@ -37,6 +38,7 @@ export const exporter: Command = {
       throw invalidArguments('-run-image is unsupported', 'resolve inputs')
     if (inputs.deprecatedRunImage !== '') throw invalidArguments('-image is unsupported', 'resolve inputs')
     await requireOneRegistry(positionals, inputs)
+    requireCompression(inputs)
     const analyzed = await readAnalyzed(root, inputs.analyzedPath, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
@@ -78,8 +80,17 @@ function exporterFlags(platformApi: ApiVersion): readonly FlagName[] {
     ...since(platformApi, '0.11', 'launcher-sbom'),
     ...(['analyzed', 'app', 'cache-dir', 'cache-image', 'daemon', 'gid', 'group', 'image'] as const),
     ...(['launch-cache', 'launcher', 'layers', 'parallel', 'process-type', 'project-metadata'] as const),
-    ...(['report', 'run-image', 'uid', 'verify'] as const),
+    ...(['compression', 'report', 'run-image', 'uid', 'verify'] as const),
   ]
+}
+
+/** Said before anything is done. @throws Failure exit 3 */
+export function requireCompression({ compression }: Inputs): void {
+  try {
+    parseCompression(compression)
+  } catch (error) {
+    throw new Failure('parse arguments', error)
+  }
 }
 
 /** Exports image and cache, and writes report.toml. */
@@ -116,6 +127,7 @@ export async function runExporter(
           ...(inputs.processType === '' ? {} : { processType: inputs.processType }),
           execEnv: inputs.execEnv,
           verify: inputs.verify,
+          compression: parseCompression(inputs.compression),
           launcher: readLauncher(root, {
             program: pathOf(inputs.launcherPath),
             sbomDir: pathOf(inputs.launcherSbomDir),

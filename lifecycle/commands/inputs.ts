@@ -19,6 +19,8 @@ export interface Inputs {
   readonly buildTimeout: number
   readonly cacheDir: string
   readonly cacheImage: string
+  /** Of new layers: `gzip`, `zstd`, or either with a level, `zstd:6`. */
+  readonly compression: string
   readonly daemon: boolean
   /** `-image`, long gone. */
   readonly deprecatedRunImage: string
@@ -76,6 +78,7 @@ export type Variables = Readonly<Record<string, string | undefined>>
 /** Settings that the Platform API does not have. */
 const OWN_ENV = {
   buildTimeout: 'SLIPWAY_BUILD_TIMEOUT',
+  compression: 'SLIPWAY_COMPRESSION',
   detectTimeout: 'SLIPWAY_DETECT_TIMEOUT',
   logFormat: 'SLIPWAY_LOG_FORMAT',
   sharedDir: 'SLIPWAY_SHARED_DIR',
@@ -101,6 +104,7 @@ export function inputsFromEnvironment(env: Variables): Inputs {
     buildTimeout: duration(OWN_ENV.buildTimeout, 0),
     cacheDir: text(ENV.cacheDir),
     cacheImage: text(ENV.cacheImage),
+    compression: text(OWN_ENV.compression, 'gzip'),
     daemon: flag(ENV.useDaemon),
     deprecatedRunImage: '',
     detectConcurrency: 0,
@@ -207,6 +211,11 @@ export const FLAGS = {
   buildpacks: ['buildpacksDir', 'text', 'path to buildpacks directory'],
   'cache-dir': ['cacheDir', 'text', 'path to cache directory'],
   'cache-image': ['cacheImage', 'text', 'cache image tag name'],
+  compression: [
+    'compression',
+    'text',
+    'how new layers are compressed: gzip or zstd, with a level as in zstd:6',
+  ],
   daemon: ['daemon', 'boolean', 'export to docker daemon'],
   'detect-timeout': [
     'detectTimeout',

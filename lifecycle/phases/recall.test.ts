@@ -21,9 +21,10 @@ import { type ExportInputs, exportImage } from './export.ts'
 import { type RestoreInputs, restore } from './restore.ts'
 
 const DEPS = containerPath('/layers/test_node/deps')
+const APP_DIR = containerPath('/workspace')
 /** What a buildpack says again at every build: the restored file has no types. */
 const TOML = { '/layers/test_node/deps.toml': CACHED_LAYER['/layers/test_node/deps.toml'] }
-const DIRECTORIES = { layersDir: containerPath('/layers'), appDir: containerPath('/workspace') }
+const DIRECTORIES = { layersDir: containerPath('/layers'), appDir: APP_DIR }
 
 type Bench = ReturnType<typeof workbench>
 
@@ -33,11 +34,12 @@ async function built() {
   await bench.runImage()
   bench.write({ '/workspace/server.js': 'listen()' })
   const first = await build(bench, { build: () => bench.write(CACHED_LAYER) })
-  return { bench, first, file: join(bench.directory, 'root', DEPS, 'file') }
+  const at = (path: string) => join(bench.directory, 'root', path)
+  return { bench, first, file: at(`${DEPS}/file`), source: at(`${APP_DIR}/server.js`) }
 }
 
 const group = groupOf('test/node')
-const recordOf = ({ records }: Cache) => records?.read().get(DEPS)
+const recordOf = ({ records }: Cache, path = DEPS) => records?.read().get(path)
 const isKnown = ({ cache, root }: Bench) => {
   const record = recordOf(cache)
   return record !== undefined && isUntouched(root, DEPS, record.state)
@@ -74,19 +76,19 @@ async function exportAgain(bench: Bench, last: Built, more: Partial<ExportInputs
   }
 }
 
-/** Other bytes of the same length, the time of change put back. */
+/** Other bytes, as many as there were, the time of change put back. */
 function rewriteUnseen(file: string): void {
   const { atime, mtime } = lstatSync(file)
-  writeFileSync(file, 'DEPENDENCY')
+  writeFileSync(file, readFileSync(file, 'utf8').toUpperCase())
   utimesSync(file, atime, mtime)
 }
 
-/** Makes the record claim that the layer as it is now is what the last export made of it. */
-async function lie({ cache, root }: Bench): Promise<void> {
-  const record = recordOf(cache)
-  const state = await settledState(root, DEPS)
-  if (record === undefined || state === undefined) throw new Error('nothing is known of the layer')
-  cache.records?.write(new Map([[DEPS, { ...record, state }]]))
+/** Makes the record claim that a directory as it is now is what the last export made its layer of. */
+async function lie({ cache, root }: Bench, path = DEPS): Promise<void> {
+  const record = recordOf(cache, path)
+  const state = await settledState(root, path)
+  if (record === undefined || state === undefined) throw new Error(`nothing is known of ${path}`)
+  cache.records?.write(new Map([[path, { ...record, state }]]))
 }
 
 describe('export', () => {
@@ -97,6 +99,31 @@ describe('export', () => {
     const { outcome, holds } = await exportAgain(bench, first)
     // The lie shows that the file was not looked into.
     expect([outcome, holds('dependency'), holds('DEPENDENCY')]).toEqual(['reused', true, false])
+  })
+
+  it('reads no app that is known and untouched', async () => {
+    const { bench, first, source } = await built()
+    rewriteUnseen(source)
+    await lie(bench, APP_DIR)
+    const { holds } = await exportAgain(bench, first)
+    expect([holds('listen()'), holds('LISTEN()')]).toEqual([true, false])
+  })
+
+  it.each([
+    ['a file rewritten with the same size and time', rewriteUnseen],
+    ['a file beside it', (source: string) => writeFileSync(`${source}.map`, 'LISTEN()')],
+  ] as const)('sees %s in the app', async (_, change) => {
+    const { bench, first, source } = await built()
+    change(source)
+    expect((await exportAgain(bench, first)).holds('LISTEN()')).toBe(true)
+  })
+
+  it('takes nothing that is known for a slice of the app', async () => {
+    const { bench, first } = await built()
+    bench.write({ '/layers/config/metadata.toml': '[[slices]]\npaths = ["server.js"]\n' })
+    await exportAgain(bench, first)
+    expect(bench.seen('layer-exported').filter(({ kind }) => kind === 'app')).toHaveLength(2)
+    expect(recordOf(bench.cache, APP_DIR)).toBeUndefined()
   })
 
   it('reads it all the same where it is to verify, and knows better then', async () => {

@@ -178,6 +178,14 @@ describe('refuses', () => {
     expect(readdirSync(outside)).toEqual([])
   })
 
+  test('the way through a link that the archive puts in the place of the layer', async () => {
+    const host = temporaryDirectory()
+    mkdirSync(`${host}/layers/bp`, { recursive: true })
+    const entries = [link('/layers/bp/l', '..'), file('/layers/bp/l/a')]
+    await expect(extract(host, entries)).rejects.toMatchObject({ code: 'OCI_TAR_OUTSIDE' })
+    expect(readdirSync(`${host}/layers`)).toEqual(['bp'])
+  })
+
   test('a hard link, which a layer of ours never has', async () => {
     const hard: LayerEntry = {
       type: 'hardlink',

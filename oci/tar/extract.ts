@@ -32,14 +32,17 @@ export interface ExtractOptions {
  */
 export async function extractLayer(chunks: Chunks, root: Root, options: ExtractOptions): Promise<Extracted> {
   const { within, owner } = options
+  // The allowed directory itself may be behind a link (a mount, a symbolic /layers); nothing below it may. Where it leads
+  // is settled before the archive can put a link of its own there.
+  const places = new Map(within.map((place) => [place, root.resolve(place)]))
   /** Directories known to be real ones, with their host paths. */
   const directories = new Map<ContainerPath, string>()
   /** Set at the end: a mode without write permission must not hinder what goes into the directory. */
   const modes = new Map<string, number>()
 
   function hostOf(path: ContainerPath): string {
-    // The allowed directory itself may be behind a link (a mount, a symbolic /layers); nothing below it may.
-    if (within.includes(path)) return root.resolve(path)
+    const place = places.get(path)
+    if (place !== undefined) return place
     const parent = directory(parentPath(path))
     return `${parent}/${path.slice(path.lastIndexOf('/') + 1)}`
   }

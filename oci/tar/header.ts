@@ -197,6 +197,7 @@ function baseBlock(fields: Fields, clean: (text: string) => string): Buffer {
 }
 
 function putText(block: Buffer, field: Field, text: string): void {
+  if (text === '') return
   block.write(text.slice(0, field.length), field.at, 'latin1')
   if (text.length <= field.length || text[field.length - 1] !== '/') return
   // A cut name must not look like a directory's (Go does the same, so that old readers are not fooled).
@@ -206,8 +207,11 @@ function putText(block: Buffer, field: Field, text: string): void {
 
 /** A number that does not fit is written as 0: the PAX record before it has the true one. */
 function putOctal(block: Buffer, field: Field, value: number): void {
-  const digits = fitsOctal(value, field.length) ? value.toString(8) : '0'
-  block.write(digits.padStart(field.length - 1, '0'), field.at, 'latin1')
+  let rest = fitsOctal(value, field.length) ? value : 0
+  for (let at = field.at + field.length - 2; at >= field.at; at--) {
+    block[at] = 0x30 + (rest % 8)
+    rest = Math.floor(rest / 8)
+  }
 }
 
 function sealed(block: Buffer): Buffer {

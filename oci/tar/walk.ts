@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
+import { type Dirent, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { ancestors, type ContainerPath, isWithin, parentPath } from '../../core/container-path.ts'
 import { SlipwayError } from '../../core/error.ts'
 import { hostBytes, type Root } from '../../core/root.ts'
@@ -34,14 +34,16 @@ export function directoryLayer(root: Root, path: ContainerPath, owner: LayerOwne
 /**
  * A layer of chosen paths in `base` (an app slice, cnb-spec §5.3), sorted as plain strings, which is not the order of a
  * walk. Each path's directory up to `base` must be among them. Without any path the tar is empty: no parents.
+ * @param chosen the paths, or what finds them when the layer is read
  */
 export function pathsLayer(
   root: Root,
   base: ContainerPath,
-  paths: readonly ContainerPath[],
+  chosen: readonly ContainerPath[] | (() => readonly ContainerPath[]),
   owner: LayerOwner,
 ): LayerSource {
   return entriesLayer(function* () {
+    const paths = typeof chosen === 'function' ? chosen() : chosen
     if (paths.length === 0) return
     yield* parents(base, owner)
     const top = root.resolve(base, 'keep')
@@ -93,6 +95,35 @@ export function* walk(root: Root, path: ContainerPath): Generator<Found, void> {
     for (let index = names.length - 1; index >= 0; index--) {
       pending.push([`${prefix}/${names[index]}` as ContainerPath, `${hostPrefix}/${names[index]}`])
     }
+  }
+}
+
+/**
+ * The paths of a directory and of all below it, in the order of {@link walk}, from the directories' own entries alone:
+ * no file is looked at. @throws SlipwayError `OCI_LAYER_MISSING`, `OCI_FILE_UNREADABLE`
+ */
+export function listTree(root: Root, path: ContainerPath): ContainerPath[] {
+  const host = root.resolve(path, 'keep')
+  const paths = [path]
+  if (look(path, host, true).stats.isDirectory()) addTree(paths, path === '/' ? '' : path, host)
+  return paths
+}
+
+function addTree(paths: ContainerPath[], prefix: string, host: string): void {
+  for (const entry of readEntries(host)) {
+    const path = `${prefix}/${entry.name}`
+    paths.push(path as ContainerPath)
+    if (entry.isDirectory()) addTree(paths, path, `${host}/${entry.name}`)
+  }
+}
+
+/** By the bytes of their names. */
+function readEntries(host: string): Dirent[] {
+  try {
+    const entries = readdirSync(hostBytes(host), { withFileTypes: true, encoding: 'latin1' })
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  } catch (error) {
+    throw unreadable(host, error)
   }
 }
 

@@ -67,6 +67,7 @@ export async function buildImage(request: BuildRequest, session: Session, emit: 
       images: [referenceName(request.image), ...request.tags.map(referenceName)],
       owner: { uid: builder.uid, gid: builder.gid },
       verify: request.verify,
+      compression: request.compression,
       ...(request.previousImage === undefined ? {} : { previousImage: referenceName(request.previousImage) }),
       ...(request.defaultProcess === undefined ? {} : { processType: request.defaultProcess }),
       ...(request.created === undefined ? {} : { sourceDateEpoch: String(request.created) }),

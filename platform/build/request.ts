@@ -22,6 +22,8 @@ export interface BuildRequest {
   readonly clearCache: boolean
   /** Read every layer again, also one that nobody touched since the last build. */
   readonly verify: boolean
+  /** Of new layers: `gzip`, `zstd`, or either with a level, `zstd:6`. */
+  readonly compression: string
   /** `off`: nothing of the machine's package-registry settings; `settings`: addresses, CA, proxies; `credentials`: those too. */
   readonly hostConfig: 'off' | 'settings' | 'credentials'
   readonly network: 'host' | 'none'

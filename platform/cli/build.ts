@@ -5,6 +5,7 @@ import { SlipwayError } from '../../core/error.ts'
 import { eventStream } from '../../core/event.ts'
 import { isTraced } from '../../lifecycle/telemetry/is-traced.ts'
 import type { Telemetry } from '../../lifecycle/telemetry/telemetry.ts'
+import { parseCompression } from '../../oci/parse-compression.ts'
 import { familiarName, parseReference } from '../../oci/reference.ts'
 import { buildImage } from '../build/build.ts'
 import { buildEnvironment } from '../build/env.ts'
@@ -26,6 +27,7 @@ interface Options extends Render {
   readonly clearCache: boolean
   readonly refreshBuilder: boolean
   readonly verify: boolean
+  readonly compression: string
   readonly hostConfig: boolean
   readonly hostCredentials: boolean
   readonly network: 'host' | 'none'
@@ -53,6 +55,12 @@ export function buildCommand(program: Program): Command {
     .option('--refresh-builder', 'take newer Debian packages into the default builder first', false)
     .option('--clear-cache', "forget this image's cache first", false)
     .option('--verify', 'read every layer again, also one that did not change', false)
+    .option(
+      '--compression <kind>',
+      'how new layers are compressed: gzip or zstd, with a level as in zstd:6',
+      compression,
+      'gzip',
+    )
     .option(
       '--no-host-config',
       "leave the machine's package-registry settings, proxies and CA out of the build",
@@ -138,6 +146,7 @@ function buildRequest(image: string, options: Options): BuildRequest {
     clearCache: options.clearCache,
     refreshBuilder: options.refreshBuilder,
     verify: options.verify,
+    compression: options.compression,
     hostConfig: !options.hostConfig ? 'off' : options.hostCredentials ? 'credentials' : 'settings',
     network: options.network,
     insecureRegistries: options.insecureRegistry,
@@ -162,6 +171,16 @@ function readText(file: string): string {
 
 function network(value: string): string {
   if (value !== 'host' && value !== 'none') throw new InvalidArgumentError('host and none are known.')
+  return value
+}
+
+function compression(value: string): string {
+  try {
+    parseCompression(value)
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error
+    throw new InvalidArgumentError(`${error.message}: ${error.hint}.`)
+  }
   return value
 }
 

@@ -36,6 +36,7 @@ export async function usages(lifecycle: Lifecycle): Promise<Usages> {
 export const OUR_FLAGS: ReadonlySet<string> = new Set([
   'log-format',
   'verify',
+  'compression',
   'build-timeout',
   'detect-timeout',
   'detect-concurrency',

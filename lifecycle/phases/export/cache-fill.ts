@@ -1,6 +1,8 @@
 import { errorChain } from '../../../core/error.ts'
 import type { Emit } from '../../../core/event.ts'
 import type { Digest } from '../../../oci/digest.ts'
+import type { Repository } from '../../../oci/image.ts'
+import type { AddedLayer } from '../../../oci/write-image.ts'
 import type { BlockConsumer } from '../../../oci/write-layer.ts'
 import type { CacheMetadata } from '../../../spec/labels/cache-metadata.ts'
 import type { Cache, CacheLayerSink, CacheWriter } from '../../cache/cache.ts'
@@ -54,6 +56,22 @@ export class CacheFill implements AsyncDisposable {
   async add(plan: LayerPlan): Promise<CacheFillLayer | undefined> {
     try {
       return this.#guarded(await this.#writer.add(), plan)
+    } catch (error) {
+      this.#failed(plan, error)
+      return undefined
+    }
+  }
+
+  /** Whether {@link take} costs less than to {@link add} what is made for a repository. */
+  sharesBlobsWith(repository: Repository): boolean {
+    return this.#writer.blobs?.sharedWith(repository) ?? false
+  }
+
+  /** A layer that has come to be in a repository whose blobs are shared. */
+  async take(layer: AddedLayer, from: Repository, plan: LayerPlan): Promise<'added' | undefined> {
+    try {
+      await this.#writer.blobs?.take(layer, from)
+      return 'added'
     } catch (error) {
       this.#failed(plan, error)
       return undefined

@@ -94,36 +94,53 @@ async function makeFrom(
   known: Sums | undefined,
   stores: LayerStores,
 ): Promise<Made> {
-  const { cache, compression, repository } = stores
+  const { cache, repository } = stores
   const measured = known ?? (mayBeKnown(plan, stores) ? await diffIdOf(source) : undefined)
   const reused = measured && plan.image && (await reuse(measured.diffId, plan, stores))
-  const inCache = measured && plan.cache && (await cache?.reuse(measured.diffId, plan))
-  const consumer = plan.cache && inCache !== true ? await cache?.add(plan) : undefined
+  const inCache = (measured && plan.cache && (await cache?.reuse(measured.diffId, plan))) ?? false
+  // A cache beside the image gets the image's blob afterwards; any other is written in the same pass.
+  const isShared = plan.image !== undefined && (cache?.sharesBlobsWith(repository) ?? false)
+  const consumer = plan.cache && !inCache && !isShared ? await cache?.add(plan) : undefined
   try {
-    if (plan.image === undefined || reused !== undefined) {
-      const sums = consumer === undefined ? measured : await diffIdOf(source, consumer)
-      const { diffId, size } = sums ?? (await diffIdOf(source))
-      const cached = inCache === true ? 'reused' : await consumer?.finish(diffId)
-      return {
-        diffId,
-        size,
-        ...(reused === undefined ? {} : { image: { layer: reused, outcome: 'reused' } }),
-        ...(cached === undefined ? {} : { cache: cached }),
-      }
-    }
-    const written = await writeLayer(source, repository, { compression, ...consumerOption(consumer) })
-    const cached = inCache === true ? 'reused' : await consumer?.finish(written.diffId)
-    const layer = addedLayer(written, { created_by: plan.image.createdBy })
+    const { sums, image } = await bring(plan, source, { measured, reused, consumer }, stores)
+    const cached = inCache
+      ? 'reused'
+      : plan.cache && isShared && image !== undefined
+        ? await cache?.take(image.layer, repository, plan)
+        : await consumer?.finish(sums.diffId)
     return {
-      diffId: written.diffId,
-      size: written.size,
-      image: { layer, outcome: 'added' },
+      ...sums,
+      ...(image === undefined ? {} : { image }),
       ...(cached === undefined ? {} : { cache: cached }),
     }
   } catch (error) {
     await consumer?.abandon()
     throw error
   }
+}
+
+/** Reads the layer as far as is needed, for image and consumer together. */
+async function bring(
+  plan: LayerPlan,
+  source: NonNullable<LayerPlan['source']>,
+  given: {
+    readonly measured: Sums | undefined
+    readonly reused: AddedLayer | undefined
+    readonly consumer: BlockConsumer | undefined
+  },
+  { compression, repository }: LayerStores,
+): Promise<{ readonly sums: Sums; readonly image?: NonNullable<Made['image']> }> {
+  const { measured, reused, consumer } = given
+  if (plan.image === undefined || reused !== undefined) {
+    const { diffId, size } =
+      consumer === undefined && measured !== undefined ? measured : await diffIdOf(source, consumer)
+    const sums = { diffId, size }
+    return reused === undefined ? { sums } : { sums, image: { layer: reused, outcome: 'reused' } }
+  }
+  const written = await writeLayer(source, repository, { compression, ...consumerOption(consumer) })
+  const { diffId, size } = written
+  const layer = addedLayer(written, { created_by: plan.image.createdBy })
+  return { sums: { diffId, size }, image: { layer, outcome: 'added' } }
 }
 
 function mayBeKnown({ image, cache }: LayerPlan, { previous }: LayerStores): boolean {

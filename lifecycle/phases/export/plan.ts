@@ -4,7 +4,7 @@ import type { EventBody } from '../../../core/event.ts'
 import type { Root } from '../../../core/root.ts'
 import type { LayerSource } from '../../../oci/layer-source.ts'
 import { normalizedLayer } from '../../../oci/tar/normalize.ts'
-import { directoryLayer, type LayerOwner, pathsLayer } from '../../../oci/tar/walk.ts'
+import { directoryLayer, type LayerOwner, listTree, pathsLayer } from '../../../oci/tar/walk.ts'
 import { isAtLeast } from '../../../spec/api-version.ts'
 import type { GroupElement } from '../../../spec/files/group.ts'
 import type { LayerContent } from '../../../spec/files/layer.ts'
@@ -153,7 +153,7 @@ function planBuildpackLayer(
       ...(layer.hasContents
         ? {
             source: directoryLayer(root, layer.path, owner),
-            recall: { path: layer.path, owner: [owner.uid, owner.gid, ...owner.owned].join(':') },
+            recall: recallKey(layer.path, owner),
           }
         : {}),
       ...(content.launch ? { image } : {}),
@@ -196,23 +196,33 @@ function planSbom(
     : [{ ...common, cache: { previous: cached?.sbom.sha ?? '' } }]
 }
 
-/** n slices are n+1 layers, some of them possibly empty (cnb-spec §5.3). */
+/**
+ * n slices are n+1 layers, some of them possibly empty (cnb-spec §5.3). Without slices the app is listed when its layer is
+ * read, which it may not need to be.
+ */
 function planApp(
   owner: LayerOwner,
   { appDir, metadata, previous }: PlanInputs,
   { root }: PhaseContext,
 ): LayerPlan[] {
   const shas = previous.app.flatMap(({ sha }) => known(sha))
-  const layers = sliceApp(readAppTree(root, appDir), metadata.slices)
-  return layers.map((paths, index) => ({
-    id: `slice-${index + 1}`,
+  const plan = (index: number, createdBy: string, source: LayerSource): LayerPlan => ({
+    id: `slice-${index}`,
     part: { kind: 'app' },
-    source: pathsLayer(root, appDir, paths, owner),
-    image: {
-      createdBy: layers.length === 1 ? 'Application Layer' : `Application Slice: ${index + 1}`,
-      previous: shas,
-    },
-  }))
+    source,
+    image: { createdBy, previous: shas },
+  })
+  if (metadata.slices.length === 0) {
+    const source = pathsLayer(root, appDir, () => listTree(root, appDir), owner)
+    return [{ ...plan(1, 'Application Layer', source), recall: recallKey(appDir, owner) }]
+  }
+  return sliceApp(readAppTree(root, appDir), metadata.slices).map((paths, index) =>
+    plan(index + 1, `Application Slice: ${index + 1}`, pathsLayer(root, appDir, paths, owner)),
+  )
+}
+
+function recallKey(path: ContainerPath, owner: LayerOwner): RecallKey {
+  return { path, owner: [owner.uid, owner.gid, ...owner.owned].join(':') }
 }
 
 function planLauncher(

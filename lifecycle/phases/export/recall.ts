@@ -5,7 +5,7 @@ import type { Root } from '../../../core/root.ts'
 import type { Digest } from '../../../oci/digest.ts'
 import type { Cache } from '../../cache/cache.ts'
 import type { LayerRecord, LayerRecords } from '../../cache/records.ts'
-import { isUntouched, settledState } from '../../cache/tree-state.ts'
+import { isSameState, isUntouched, settledState, type TreeState } from '../../cache/tree-state.ts'
 
 /** The directory that a layer is made of, and who owns its entries in the tar. */
 export interface RecallKey {
@@ -41,16 +41,20 @@ export function recall(
   const store = cache?.records
   const before: LayerRecords = verify ? new Map() : (store?.read() ?? new Map())
   const after = new Map<ContainerPath, LayerRecord>()
+  // Where the directory is another user's its clock cannot be asked, but a look compares all the same.
+  const isAsRecorded = ({ state: then }: LayerRecord, now: TreeState | undefined, path: ContainerPath) =>
+    now === undefined ? isUntouched(root, path, then) : isSameState(then, now)
   return {
     async begin({ path, owner }) {
       const record = before.get(path)
-      if (record?.owner === owner && isUntouched(root, path, record.state)) {
+      // One look says both: whether it is as it was, and how it is now.
+      const state = store && (await settledState(root, path))
+      if (record?.owner === owner && isAsRecorded(record, state, path)) {
         // A layer that had to be read all the same, and came out otherwise, is not taken on trust again.
         const learn = ({ diffId }: Partial<Sums>) =>
           void (diffId === record.diffId && after.set(path, record))
         return { known: record, learn }
       }
-      const state = store && (await settledState(root, path))
       return {
         known: undefined,
         learn({ diffId, size }) {

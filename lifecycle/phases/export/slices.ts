@@ -1,6 +1,6 @@
 import { type ContainerPath, parentPath } from '../../../core/container-path.ts'
 import type { Root } from '../../../core/root.ts'
-import { walk } from '../../../oci/tar/walk.ts'
+import { listTree } from '../../../oci/tar/walk.ts'
 import type { Slice } from '../../../spec/files/launch.ts'
 import { nameOfFile } from '../../../spec/names.ts'
 import { compileGlob } from './glob.ts'
@@ -17,7 +17,7 @@ export interface AppTree {
 export function readAppTree(root: Root, appDir: ContainerPath): AppTree {
   const paths: ContainerPath[] = []
   const children = new Map<ContainerPath, ContainerPath[]>()
-  for (const { path } of walk(root, appDir)) {
+  for (const path of listTree(root, appDir)) {
     paths.push(path)
     if (path === appDir) continue
     const parent = parentPath(path)

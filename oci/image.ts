@@ -145,6 +145,11 @@ export interface Repository {
   getManifest(reference: string): Promise<StoredManifest | undefined>
   /** Stores a manifest or index under its digest and under each tag. Its blobs must be there. */
   putManifest(bytes: Uint8Array, mediaType: string, tags: readonly string[]): Promise<Digest>
+  /**
+   * Removes a manifest by digest, or a tag where the registry allows it; false where it is not there. Absent where
+   * nothing is removed one by one.
+   */
+  deleteManifest?(reference: string): Promise<boolean>
 }
 
 export interface StoredManifest {

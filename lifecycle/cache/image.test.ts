@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { SlipwayError } from '../../core/error.ts'
 import { type Event, eventStream } from '../../core/event.ts'
 import { digestOf } from '../../oci/digest.ts'
 import { readImage } from '../../oci/read-image.ts'
@@ -32,11 +33,12 @@ beforeEach(() => {
 })
 
 /** As a new process opens it. */
-function open(): Cache {
+function open(options?: Parameters<typeof cacheImage>[3]): Cache {
   return cacheImage(
     NAME,
     access,
     eventStream((event) => void events.push(event)),
+    options,
   )
 }
 
@@ -90,6 +92,35 @@ describe('a cache image (cnb-spec CA-4)', () => {
     await fill(cache, first)
     await fill(cache, second)
     expect(await contentOf(cache)).toEqual(second)
+  })
+
+  it('leaves the image that it replaces, or deletes it where that is asked for', async () => {
+    await fill(open(), first)
+    const { digest } = await stored()
+    await fill(open(), second)
+    expect(store.manifests.has(digest)).toBe(true)
+    const deleting = () => open({ deletesReplaced: true })
+    const replaced = (await stored()).digest
+    await fill(deleting(), first)
+    expect(store.manifests.has(replaced)).toBe(false)
+    // The same image is not deleted.
+    await fill(deleting(), first)
+    expect(await contentOf(open())).toEqual(first)
+    expect(events).toEqual([])
+  })
+
+  it('warns where the image that it replaces cannot be deleted', async () => {
+    await fill(open(), first)
+    const { repository } = access
+    access = {
+      repository: (reference) => ({
+        ...repository(reference),
+        deleteManifest: () => Promise.reject(new SlipwayError('OCI_ACCESS_DENIED', 'no')),
+      }),
+    }
+    await fill(open({ deletesReplaced: true }), second)
+    expect(await contentOf(open())).toEqual(second)
+    expect(events).toMatchObject([{ type: 'warning', message: 'Unable to delete cache image: no' }])
   })
 
   it('has one empty layer where it has none', async () => {

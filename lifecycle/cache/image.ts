@@ -1,4 +1,4 @@
-import { SlipwayError } from '../../core/error.ts'
+import { errorChain, SlipwayError } from '../../core/error.ts'
 import type { Emit } from '../../core/event.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Image, Repository } from '../../oci/image.ts'
@@ -26,9 +26,16 @@ import { PushedLayer } from './pushed-layer.ts'
  * A cache in a registry, as the Go lifecycle keeps it (cnb-spec CA-4): an image whose layers are the cached ones and whose
  * label says which is which. A commit is the push of a manifest; what was pushed before it and not committed is no
  * image's. An image that is broken is none.
+ * @param options.deletesReplaced whether a commit removes the image that was there before, where it is another one; that
+ * it cannot is a warning. Default false.
  * @throws SlipwayError (when first read) where the registry cannot be asked
  */
-export function cacheImage(name: string, access: ImageAccess, emit: Emit): Cache {
+export function cacheImage(
+  name: string,
+  access: ImageAccess,
+  emit: Emit,
+  { deletesReplaced = false }: { readonly deletesReplaced?: boolean } = {},
+): Cache {
   const discarded = new Set<Digest>()
   let reading: Promise<Committed> | undefined
   const committed = () => (reading ??= readCommitted(name, access, emit))
@@ -68,10 +75,20 @@ export function cacheImage(name: string, access: ImageAccess, emit: Emit): Cache
       const reference = REFERENCE_NAMES.parse(name)
       const tag = reference.tag ?? DEFAULT_TAG
       const reusable = async (diffId: Digest) => (discarded.has(diffId) ? undefined : layerOf(diffId))
-      return new ImageWriter(access.repository(reference), tag, reusable, () => {
+      const replaced = deletesReplaced ? (await committed()).image : undefined
+      return new ImageWriter(access.repository(reference), tag, reusable, async ({ digest }) => {
         reading = undefined
+        if (replaced !== undefined && replaced.digest !== digest) await deleteImage(replaced, emit)
       })
     },
+  }
+}
+
+async function deleteImage({ repository, digest }: Image, emit: Emit): Promise<void> {
+  try {
+    await repository.deleteManifest?.(digest)
+  } catch (error) {
+    emit({ type: 'warning', message: `Unable to delete cache image: ${errorChain(error)}` })
   }
 }
 
@@ -99,7 +116,7 @@ class ImageWriter implements CacheWriter {
   readonly #repository: Repository
   readonly #tag: string
   readonly #reusable: (diffId: Digest) => Promise<AddedLayer | undefined>
-  readonly #committed: () => void
+  readonly #committed: (image: Image) => Promise<void>
   readonly #layers = new Map<Digest, AddedLayer>()
   readonly #open = new Set<PushedLayer>()
 
@@ -107,7 +124,7 @@ class ImageWriter implements CacheWriter {
     repository: Repository,
     tag: string,
     reusable: (diffId: Digest) => Promise<AddedLayer | undefined>,
-    committed: () => void,
+    committed: (image: Image) => Promise<void>,
   ) {
     this.#committed = committed
     this.#repository = repository
@@ -154,7 +171,7 @@ class ImageWriter implements CacheWriter {
   async commit(metadata: CacheMetadata): Promise<void> {
     // In the order of the metadata, whichever was ready first: the same content is the same image.
     const layers = [...new Set(shasOf(metadata))].flatMap((diffId) => this.#layers.get(diffId) ?? [])
-    await writeImage({
+    const image = await writeImage({
       repository: this.#repository,
       tags: [this.#tag],
       layers: layers.length > 0 ? layers : [addedLayer(await writeLayer(EMPTY_LAYER, this.#repository))],
@@ -166,7 +183,7 @@ class ImageWriter implements CacheWriter {
       },
       mediaTypes: 'oci',
     })
-    this.#committed()
+    await this.#committed(image)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

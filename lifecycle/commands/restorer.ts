@@ -27,7 +27,9 @@ export const restorer: Command = {
     refuseDaemon('restore', inputs)
     await checkLayout(context)
     const analyzed = await usableAnalyzed(context)
-    const run = isAtLeast(platformApi, '0.14') ? await readRun(root, inputs, platformApi, say) : undefined
+    const group = await readGroup(root, inputs.groupPath)
+    const asksForRunImage = analyzed !== undefined && isAtLeast(platformApi, '0.14')
+    const run = asksForRunImage ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(
       context,
@@ -36,7 +38,6 @@ export const restorer: Command = {
     )
     await dropPrivileges(inputs.uid, inputs.gid, [inputs.layersDir, inputs.cacheDir, KANIKO_DIR])
     say('debug', 'Executing command...')
-    const group = await readGroup(root, inputs.groupPath)
     const cache = await openCache(context, access.cacheImages)
     const restored = await runRestorer(
       context,
@@ -109,12 +110,13 @@ function extendedRunImage(analyzed: Analyzed | undefined): string {
  * @throws Failure `failed to create volume cache: …` (exit 1)
  */
 export async function openCache(
-  { inputs: { cacheDir, cacheImage: name }, emit }: StepContext,
+  { inputs: { cacheDir, cacheImage: name }, emit, platformApi }: StepContext,
   images: ImageAccess,
 ): Promise<Cache | undefined> {
   if (name !== '') {
     const { cacheImage } = await import('../cache/image.ts')
-    return cacheImage(name, images, emit)
+    // Later versions leave that to the registry (cnb-spec CA-4).
+    return cacheImage(name, images, emit, { deletesReplaced: !isAtLeast(platformApi, '0.13') })
   }
   if (cacheDir === '') return undefined
   const { cacheDirectory } = await import('../cache/directory.ts')

@@ -43,6 +43,6 @@ export interface RegistryRepository extends Repository {
    * without the API keep an index under a tag, which `putManifest` maintains.
    */
   referrers(subject: Digest, artifactType?: string): Promise<readonly Descriptor[]>
-  /** Removes a manifest by digest, or a tag where the registry allows it. False where it is not there. */
+  /** {@inheritDoc Repository.deleteManifest} */
   deleteManifest(reference: string): Promise<boolean>
 }

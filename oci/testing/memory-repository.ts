@@ -89,5 +89,9 @@ export function memoryRepository(
       for (const tag of tags) store.tags.set(`${name}:${tag}`, digest)
       return digest
     },
+    async deleteManifest(reference) {
+      calls.push(`deleteManifest ${reference}`)
+      return isDigest(reference) && store.manifests.delete(reference)
+    },
   }
 }

@@ -19,10 +19,12 @@ export interface CacheFillLayer extends BlockConsumer {
 export class CacheFill implements AsyncDisposable {
   /** What the cache held before. */
   readonly committed: CacheMetadata
+  readonly #exists: boolean
   readonly #writer: CacheWriter
   readonly #emit: Emit
 
-  private constructor(committed: CacheMetadata, writer: CacheWriter, emit: Emit) {
+  private constructor(exists: boolean, committed: CacheMetadata, writer: CacheWriter, emit: Emit) {
+    this.#exists = exists
     this.committed = committed
     this.#writer = writer
     this.#emit = emit
@@ -31,8 +33,7 @@ export class CacheFill implements AsyncDisposable {
   /** Undefined where the cache cannot be used; that has been said then. */
   static async begin(cache: Cache, emit: Emit): Promise<CacheFill | undefined> {
     try {
-      if (!(await cache.exists())) emit({ type: 'info', message: 'Layer cache not found' })
-      return new CacheFill(await cache.metadata(), await cache.begin(), emit)
+      return new CacheFill(await cache.exists(), await cache.metadata(), await cache.begin(), emit)
     } catch (error) {
       emit({ type: 'cache-failed', message: errorChain(error) })
       return undefined
@@ -60,6 +61,7 @@ export class CacheFill implements AsyncDisposable {
   }
 
   async commit(metadata: CacheMetadata): Promise<boolean> {
+    if (!this.#exists) this.#emit({ type: 'info', message: 'Layer cache not found' })
     try {
       await this.#writer.commit(metadata)
       return true

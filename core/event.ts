@@ -137,7 +137,8 @@ export type EventBody =
       readonly reason?: string
     }
   /* export */
-  | { readonly type: 'export-started'; readonly previousImage?: string }
+  /** `target` is the path of the image that is made, where it has one. */
+  | { readonly type: 'export-started'; readonly previousImage?: string; readonly target?: string }
   | {
       readonly type: 'layer-exported'
       /** `bp:layer`, `slice-N`, `buildpacksio/lifecycle:launcher` … (lifecycle-behaviour §3.1). */
@@ -157,6 +158,8 @@ export type EventBody =
   | {
       readonly type: 'image-saved'
       readonly digest: string
+      /** Whether the image is told by the digest alone, or as a path with it. */
+      readonly identity?: 'digest' | 'path'
       readonly names: readonly { readonly name: string; readonly error?: string }[]
       readonly manifestSize: number
       /** Sum of the compressed sizes of config and layers. */

@@ -35,12 +35,15 @@ export interface ImageNaming {
   digestName(reference: Reference, digest: Digest): string
   /** What report.toml and the log call an image that was saved as `text`. */
   savedName(text: string, reference: Reference): string
+  /** What tells an image that was saved from others: the digest of its manifest, or with it the path where it is. */
+  readonly identity: 'digest' | 'path'
 }
 
 export const REFERENCE_NAMES: ImageNaming = {
   parse: parseReference,
   digestName: (reference, digest) => referenceName(withDigest(reference, digest)),
   savedName: (text) => text,
+  identity: 'digest',
 }
 
 /**

@@ -1,8 +1,9 @@
+import { SlipwayError } from '../../core/error.ts'
 import type { ApiVersion } from '../../spec/api-version.ts'
 import { ENV } from '../../spec/environment.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { writeReport } from '../../spec/files/report.ts'
-import { rebase } from '../phases/rebase.ts'
+import { type Rebased, rebase } from '../phases/rebase.ts'
 import { inStep } from '../phases/steps.ts'
 import { type Command, commandProgram } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
@@ -33,16 +34,14 @@ export const rebaser: Command = {
     await using images = await openImages(inputs, env, emit, known)
     await dropPrivileges(inputs.uid, inputs.gid, [])
     say('debug', 'Executing command...')
-    const { report } = await act('rebase', () =>
-      rebase(
-        {
-          images: [image, ...tags],
-          force: inputs.forceRebase,
-          ...(previousImage === '' ? {} : { previousImage }),
-          ...(runImage === '' ? {} : { runImage }),
-        },
-        { emit, platformApi, images },
-      ),
+    const { report } = await rebaseImage(
+      {
+        images: [image, ...tags],
+        force: inputs.forceRebase,
+        ...(previousImage === '' ? {} : { previousImage }),
+        ...(runImage === '' ? {} : { runImage }),
+      },
+      { emit, platformApi, images },
     )
     await inStep(emit, 'rebase', 'write report.toml', () =>
       writeFile(root, inputs.reportPath, 'rebase report', writeReport(report), EXIT_CODES.rebase),
@@ -51,6 +50,25 @@ export const rebaser: Command = {
 }
 
 export const run = commandProgram(rebaser)
+
+/** What the reference was about to do then; it calls all that comes later a rebase. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  REBASE_IMAGE_MISSING: 'set app image',
+  REBASE_RUN_IMAGE_UNNAMED: 'set app image',
+  ANALYZE_RUN_IMAGE_INACCESSIBLE: 'set app image',
+  REBASE_RUN_IMAGE_MISSING: 'access run image',
+}
+
+async function rebaseImage(...given: Parameters<typeof rebase>): Promise<Rebased> {
+  try {
+    return await rebase(...given)
+  } catch (error) {
+    const action = error instanceof SlipwayError ? ACTIONS[error.code] : undefined
+    return act(action ?? 'rebase', () => {
+      throw error
+    })
+  }
+}
 
 function rebaserFlags(platformApi: ApiVersion): readonly FlagName[] {
   return [

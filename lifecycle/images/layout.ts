@@ -23,6 +23,7 @@ export function layoutImages(directory: string): ImageAccess {
       parse: (text) => parseReference(text.startsWith(`${root}${sep}`) ? nameOf(root, text) : text),
       digestName: (reference, digest) => `${pathOf(reference)}@${digest}`,
       savedName: (_, reference) => pathOf(reference),
+      identity: 'path',
     },
   }
 }

@@ -199,9 +199,12 @@ type ExportEvent = Extract<
 function exportLines(event: ExportEvent): readonly LogEntry[] {
   switch (event.type) {
     case 'export-started':
-      return event.previousImage === undefined
-        ? []
-        : [line('info', `Reusing layers from image '${event.previousImage}'`)]
+      return [
+        ...(event.previousImage === undefined
+          ? []
+          : [line('info', `Reusing layers from image '${event.previousImage}'`)]),
+        ...(event.target === undefined ? [] : [line('info', `Using app image: ${event.target}`)]),
+      ]
     case 'layer-exported':
       // The reference is silent about what extensions added.
       if (event.kind === 'app' || event.kind === 'extension') return []
@@ -221,11 +224,14 @@ function exportLines(event: ExportEvent): readonly LogEntry[] {
       return [line('info', `Saving ${event.name}...`)]
     case 'image-saved':
       return [
-        line('info', `*** Images (${event.digest}):`),
+        line(
+          'info',
+          `*** Images (${event.identity === 'path' ? `${event.names[0]?.name}@` : ''}${event.digest}):`,
+        ),
         ...event.names.map(({ name, error }) =>
           line('info', `      ${name}${error === undefined ? '' : ` - ${error}`}`),
         ),
-        line('debug', `\n*** Digest: ${event.digest}`),
+        ...(event.identity === 'path' ? [] : [line('debug', `\n*** Digest: ${event.digest}`)]),
         line('debug', `\n*** Manifest Size: ${event.manifestSize}`),
       ]
     case 'cache-layer':

@@ -95,7 +95,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
     return {
       run: base,
       extended: await openExtendedImage(inputs, base, context),
-      previous: await openPreviousImage(inputs, context),
+      previous: await openPreviousImage(inputs, context, nameOf(targets)),
     }
   })
   const metadata = readMetadata(inputs, context)
@@ -147,7 +147,7 @@ async function make(inputs: ExportInputs, context: ExportContext): Promise<Repor
     // They are there by now.
     sparse: true,
   }
-  const saved = await inStep(emit, 'export', 'save image', () => saveImage(draft, targets))
+  const saved = await inStep(emit, 'export', 'save image', () => saveImage(draft, targets, context.images))
   emit(savedEvent(saved))
   // A cache beside an image that was not saved would be of no use to the next build.
   requireSaved(saved)

@@ -130,17 +130,18 @@ async function findBase(
       },
     )
   }
-  const { name, found } = await chooseRunImage(images, candidates, app.reference, platform)
-  if (found !== undefined) return found
-  throw new SlipwayError(
-    'REBASE_RUN_IMAGE_MISSING',
-    `failed to access run image: there is no image ${name}`,
-    {
-      subject: name,
-      hint: 'Check its name, or name another one with -run-image.',
-      class: 'user',
+  const { name, found } = await chooseRunImage(images, candidates, app.reference, platform).catch(
+    (error: unknown) => {
+      // Here it is the app's label that names them, no argument.
+      throw error instanceof SlipwayError ? error.withExitCode(EXIT_CODES.rebase) : error
     },
   )
+  if (found !== undefined) return found
+  throw new SlipwayError('REBASE_RUN_IMAGE_MISSING', `there is no image ${name}`, {
+    subject: name,
+    hint: 'Check its name, or name another one with -run-image.',
+    class: 'user',
+  })
 }
 
 function platformOf({ os, architecture, variant }: ImageConfig): Platform {
@@ -150,7 +151,7 @@ function platformOf({ os, architecture, variant }: ImageConfig): Platform {
 async function exchange(
   { force = false }: RebaseInputs,
   { targets, app, metadata, base }: App & { readonly base: FoundImage },
-  { emit, platformApi }: RebaseContext,
+  { emit, platformApi, images }: RebaseContext,
 ): Promise<Rebased> {
   const { config } = app.image
   const takesPlatform = checkRebase({ app: config, base: base.image.config }, force, emit)
@@ -172,7 +173,7 @@ async function exchange(
       ? ('oci' as const) // Docker's types have none for zstd.
       : familyOf(app.image),
   }
-  const saved = await inStep(emit, 'rebase', 'save image', () => saveImage(draft, targets))
+  const saved = await inStep(emit, 'rebase', 'save image', () => saveImage(draft, targets, images))
   emit(savedEvent(saved))
   requireSaved(saved)
   const kept = above.length

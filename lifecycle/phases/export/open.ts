@@ -47,13 +47,15 @@ export async function openExtendedImage(
 export async function openPreviousImage(
   { analyzed, platform }: ExportInputs,
   { images, emit }: ExportContext,
+  target: string,
 ): Promise<FoundImage | undefined> {
   const reference = analyzed.previousImage?.reference
+  const where = images.naming?.identity === 'path' ? { target } : {}
   if (reference === undefined || reference === '') {
-    emit({ type: 'export-started' })
+    emit({ type: 'export-started', ...where })
     return undefined
   }
-  emit({ type: 'export-started', previousImage: reference })
+  emit({ type: 'export-started', previousImage: reference, ...where })
   try {
     return await findImage(images, reference, platform)
   } catch (error) {

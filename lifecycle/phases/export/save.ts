@@ -6,7 +6,7 @@ import { DEFAULT_TAG } from '../../../oci/reference.ts'
 import { type ImageDraft, writeImage } from '../../../oci/write-image.ts'
 import { EXIT_CODES } from '../../../spec/exit-codes.ts'
 import type { Report } from '../../../spec/files/report.ts'
-import { type ImageAccess, REFERENCE_NAMES } from '../../context.ts'
+import { type ImageAccess, type ImageNaming, REFERENCE_NAMES } from '../../context.ts'
 
 /** One name that the image gets. */
 export interface TargetName {
@@ -70,6 +70,7 @@ export interface SavedName {
 export interface SavedImage {
   readonly image: Image
   readonly names: readonly SavedName[]
+  readonly identity: ImageNaming['identity']
 }
 
 /**
@@ -80,6 +81,7 @@ export interface SavedImage {
 export async function saveImage(
   draft: Omit<ImageDraft, 'repository' | 'tags'>,
   [primary, ...others]: readonly [Target, ...Target[]],
+  { naming = REFERENCE_NAMES }: ImageAccess,
 ): Promise<SavedImage> {
   const tags = primary.names.map(({ tag }) => tag)
   const { repository } = primary
@@ -97,7 +99,7 @@ export async function saveImage(
   for (const { repository: other, names: targets } of others) {
     for (const target of targets) names.push(await saved(target, () => copyImage(image, other, [target.tag])))
   }
-  return { image, names }
+  return { image, names, identity: naming.identity }
 }
 
 async function tagImage(image: Image, { tag }: TargetName): Promise<void> {
@@ -114,22 +116,23 @@ async function saved({ name }: TargetName, save: () => Promise<unknown>): Promis
 }
 
 /** What was saved, for whoever listens. */
-export function savedEvent({ image, names }: SavedImage): EventBody {
+export function savedEvent({ image, names, identity }: SavedImage): EventBody {
   const { config, layers } = image.manifest
   return {
     type: 'image-saved',
     digest: image.digest,
+    identity,
     names,
     manifestSize: image.manifestBytes.length,
     size: [config, ...layers].reduce((sum, { size }) => sum + size, 0),
   }
 }
 
-/** What was saved, for report.toml. */
-export function savedReport({ image, names }: SavedImage): Report['image'] {
+/** What was saved, for report.toml (SV-2). */
+export function savedReport({ image, names, identity }: SavedImage): Report['image'] {
   return {
     tags: names.map(({ name }) => name),
-    digest: image.digest,
+    ...(identity === 'path' ? {} : { digest: image.digest }),
     manifestSize: image.manifestBytes.length,
   }
 }

@@ -1,4 +1,6 @@
-import type { Observation } from './observe.ts'
+import type { ImageObservation, Observation } from './observe.ts'
+
+import { PLACE } from './world.ts'
 
 /** A difference that is meant: what it is, why, and what both sides are freed from so that all else compares as equal. */
 export interface Deliberate {
@@ -14,7 +16,7 @@ interface Change {
   /** A file or directory of the layers or cache directory; undefined where it does not count. */
   readonly path?: (path: string, value: string) => string | undefined
   readonly label?: (name: string, value: string) => string
-  readonly layerType?: (mediaType: string) => string
+  readonly image?: (image: ImageObservation) => ImageObservation
 }
 
 const ERROR = /^(ERROR: (?:failed to [a-z ]+|[^:]*)).*$/
@@ -42,6 +44,56 @@ function withoutFractions(path: string, value: string): string {
 
 const launcherVersion = (name: string, value: string) =>
   name === 'io.buildpacks.build.metadata' ? value.replace(/"launcher":\{.*?\}\}\}/, '"launcher":{}') : value
+
+function inOneFamily(image: ImageObservation): ImageObservation {
+  const [manifest = '', config = '', ...layers] = image.mediaTypes
+  const kinds = ['docker.image.rootfs.diff.tar.gzip', 'oci.image.layer.v1.tar+gzip'] as const
+  const [from, to] = manifest.includes('.oci.') ? kinds : kinds.toReversed()
+  return {
+    ...image,
+    mediaTypes: [manifest, config, ...layers.map((type) => type.replace(from ?? '', to ?? ''))],
+  }
+}
+
+/** What a cache image is, whatever the order; other images as they are. */
+function asSet(image: ImageObservation): ImageObservation {
+  if (image.labels['io.buildpacks.lifecycle.cache.metadata'] === undefined) return image
+  const layers = new Map(image.layers.map((layer) => [layer.diffId, layer]))
+  const [manifest = '', config = ''] = image.mediaTypes
+  return {
+    mediaTypes: [manifest, config],
+    config: {},
+    labels: image.labels,
+    layers: [...layers.values()].sort((a, b) => (a.diffId < b.diffId ? -1 : 1)),
+  }
+}
+
+function withoutVariant(image: ImageObservation): ImageObservation {
+  const { variant: _, ...config } = image.config as Readonly<Record<string, unknown>>
+  return { ...image, config }
+}
+
+const LAYOUTS = `${PLACE}/images/registry.test`
+
+/** Names where the reference writes paths; run images in layouts without their digests. */
+function layoutNames(text: string): string {
+  return text
+    .replaceAll(new RegExp(`(${LAYOUTS}/run/base)@sha256:[^"']*`, 'g'), '$1')
+    .replaceAll(`${LAYOUTS}/run/base`, 'registry.test/run:base')
+}
+
+function withLayoutNames(lines: readonly string[]): readonly string[] {
+  const image = `${LAYOUTS}/app/latest`
+  return lines.map((line) =>
+    line
+      .replace(`Image with name "${image}" not found`, 'Image with name "registry.test/app" not found')
+      .replace(new RegExp(`^(Reusing layers from image '${image})@.*'`), "$1'"),
+  )
+}
+
+function withoutExistingMetadata(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => line.replace(/(not found in existing run image metadata: ).*/, '$1'))
+}
 
 export const DELIBERATE: readonly Deliberate[] = [
   {
@@ -86,8 +138,10 @@ export const DELIBERATE: readonly Deliberate[] = [
   {
     what: 'where a file is no TOML, the words of the parser',
     why: 'each its own; ours names the file',
-    ours: { lines: (lines) => lines.map((line) => line.replace(/^\/tmp\/.*plan\.toml:1:1: .*/, 'no TOML')) },
-    theirs: { lines: (lines) => lines.map((line) => line.replace(/^toml: line 1: .*/, 'no TOML')) },
+    ours: {
+      lines: (lines) => lines.map((line) => line.replace(/(^|: )\/tmp\/\S*\.toml:1:1: .*/, '$1no TOML')),
+    },
+    theirs: { lines: (lines) => lines.map((line) => line.replace(/toml: line 1: .*/, 'no TOML')) },
   },
   {
     what: 'an export that must fail fails before anything is made or sent',
@@ -159,10 +213,65 @@ export const DELIBERATE: readonly Deliberate[] = [
     theirs: { label: launcherVersion },
   },
   {
-    what: 'on an OCI image new layers are OCI layers',
-    why: "image-spec; the reference mixes Docker's media types into an OCI manifest, which some tools refuse",
+    what: 'the layers of an image are of the family of its manifest',
+    why: "image-spec; the reference mixes Docker's media types into an OCI manifest and the other way, which some tools refuse",
+    theirs: { image: inOneFamily },
+  },
+  {
+    what: 'before Platform API 0.13, the cache image that was replaced is deleted',
+    why: 'cnb-spec CA-4; the reference asks for the deletion of a digest that was never stored, and warns',
+    theirs: { lines: without(/^Warning: Unable to delete cache image: .*MANIFEST_UNKNOWN/) },
+  },
+  {
+    what: 'in a cache image: each layer once, in the order of its label, with an architecture and no history',
+    why: 'the reference repeats the layers that it reuses (lifecycle#1720); readers go by the label',
+    ours: { image: asSet },
+    theirs: { image: asSet },
+  },
+  {
+    what: 'an image in a layout is named by its name, not by its path on this machine; a run image by its stored digest',
+    why: "names mean the same on every machine; the reference's digest is that of a copy which it never writes",
+    ours: {
+      lines: withLayoutNames,
+      path: (_, value) => layoutNames(value),
+      label: (_, value) => layoutNames(value),
+    },
     theirs: {
-      layerType: (type) => type.replace('docker.image.rootfs.diff.tar.gzip', 'oci.image.layer.v1.tar+gzip'),
+      lines: withLayoutNames,
+      path: (_, value) => layoutNames(value),
+      label: (_, value) => layoutNames(value),
+    },
+  },
+  {
+    what: 'the metadata that a forced rebase warns of are those of the image as it was',
+    why: 'it calls them existing; the reference has changed them by then',
+    ours: { lines: withoutExistingMetadata },
+    theirs: { lines: withoutExistingMetadata },
+  },
+  {
+    what: 'the variant of a new run image that a rebase is forced on',
+    why: 'spec (cnb-spec AMB-28); the reference leaves it out, and the image names the wrong platform',
+    ours: { image: withoutVariant },
+  },
+  {
+    what: 'a run image that is not there is asked for once',
+    why: 'it will not be there a second later; the reference asks six times, for four seconds',
+    theirs: { lines: without(/^Warning: Failed to open remote image /) },
+  },
+  {
+    what: 'an image that is not there is an empty one in analyzed.toml, whoever wrote it',
+    why: 'the reference does so in its analyzer alone; both read the same',
+    ours: { path: (_, value) => value.replace('[image]\n  reference = ""\n\n', '') },
+    theirs: { path: (_, value) => value.replace('[image]\n  reference = ""\n\n', '') },
+  },
+  {
+    what: 'nothing is said of SBOMs that are not restored',
+    why: 'with -skip-layers the reference says it and does not do it',
+    theirs: {
+      lines: (lines) =>
+        lines.includes('Skipping buildpack layer analysis')
+          ? without(/^Restoring data for SBOM from cache$/)(lines)
+          : lines,
     },
   },
 ]
@@ -175,7 +284,7 @@ export function comparable(observation: Observation, ...sides: readonly ('ours' 
 
 function changed(observation: Observation, change: Change): Observation {
   const { lines = (all) => all, path = (_, value) => value } = change
-  const { label = (_, value) => value, layerType = (type) => type } = change
+  const { label = (_, value) => value, image: imageOf = (image) => image } = change
   const paths = (tree: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries(tree).flatMap(([name, value]) => {
@@ -192,17 +301,8 @@ function changed(observation: Observation, change: Change): Observation {
     cache: paths(observation.cache),
     images: Object.fromEntries(
       Object.entries(observation.images).map(([name, image]) => {
-        const [manifest = '', ...types] = image.mediaTypes
-        const isOci = manifest.includes('.oci.')
         const labels = Object.entries(image.labels).map(([key, value]) => [key, label(key, value)])
-        return [
-          name,
-          {
-            ...image,
-            mediaTypes: [manifest, ...types.map((type) => (isOci ? layerType(type) : type))],
-            labels: Object.fromEntries(labels),
-          },
-        ]
+        return [name, imageOf({ ...image, labels: Object.fromEntries(labels) })]
       }),
     ),
   }

@@ -10,7 +10,8 @@ import { comparable } from './deliberate.ts'
 import { type Lifecycle, ourLifecycle, referenceLifecycle } from './lifecycles.ts'
 import { type Observation, observe } from './observe.ts'
 import { readRecord } from './recorded.ts'
-import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { SCENARIOS } from './scenarios.ts'
+import type { Scenario } from './steps.ts'
 import { OUR_FLAGS, type Usages, usages } from './usage.ts'
 
 let ours: Lifecycle
@@ -47,11 +48,11 @@ const reference = process.env.REFERENCE_LIFECYCLE
 describe.runIf(reference !== undefined)('in turns with the reference itself', () => {
   const named = (pattern: RegExp) => SCENARIOS.filter(({ name }) => pattern.test(name))
   const inSecondBuild = ({ steps }: Scenario, step: number) =>
-    steps.slice(0, step).some((one) => 'edit' in one)
+    steps.slice(0, step).some((one) => 'phase' in one && ['exporter', 'creator'].includes(one.phase))
   const turns: [string, RegExp, (scenario: Scenario, step: number) => boolean][] = [
-    ['ours goes on with its image and cache', /^second-build/, inSecondBuild],
-    ['it goes on with ours', /^second-build/, (scenario, step) => !inSecondBuild(scenario, step)],
-    ['every second phase', /^second-build|^exten(sions|ded)-\d/, (_, step) => step % 2 === 0],
+    ['ours goes on with its image and cache', /^(second-build|rebase)-/, inSecondBuild],
+    ['it goes on with ours', /^(second-build|rebase)-/, (scenario, step) => !inSecondBuild(scenario, step)],
+    ['every second phase', /^(second-build|rebase)-|^exten(sions|ded)-\d/, (_, step) => step % 2 === 0],
     ['every other second phase', /^exten(sions|ded)-\d/, (_, step) => step % 2 === 1],
   ]
   test.each(

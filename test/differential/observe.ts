@@ -1,17 +1,14 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { createHttpClient } from '../../core/http/index.ts'
 import type { TestPlace } from '../../lifecycle/commands/testing/lifecycle.ts'
 import type { ImageConfig, Manifest } from '../../oci/image.ts'
-import { parseReference } from '../../oci/reference.ts'
-import { createRegistry } from '../../oci/registry/index.ts'
 import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing/server.ts'
-import { randomImage } from '../../oci/testing/index.ts'
-import type { MediaTypes } from '../../oci/write-image.ts'
+import { layoutsOf, type StoredImage } from './layouts.ts'
 import type { Lifecycle } from './lifecycles.ts'
 import { listing, normalTar, normalText, sha256 } from './normal.ts'
-import type { Scenario } from './scenarios.ts'
+import { OTHER_RUN_IMAGE, putRunImage, RUN_REPOSITORY } from './run-image.ts'
+import type { Scenario } from './steps.ts'
 import { makeWorld, own, type Parent, PLACE } from './world.ts'
 
 /** What a lifecycle answered, in names that do not depend on where and when: data, comparable by equality. */
@@ -40,8 +37,6 @@ export interface ImageObservation {
   readonly layers: readonly { readonly diffId: string; readonly entries: readonly string[] }[]
 }
 
-const RUN_LAYERS = 2
-
 /** Goes through the scenario's steps; `lifecycleOf` may give another lifecycle for each. */
 export async function observe(
   scenario: Scenario,
@@ -55,12 +50,16 @@ export async function observe(
     [server.host, 'registry.test'],
   ])
   try {
-    await putRunImages(server, names, scenario.runImage)
+    names.set(
+      await putRunImage(server, scenario.runImage === undefined ? {} : { mediaTypes: scenario.runImage }),
+      'sha256:(run image)',
+    )
+    names.set(await putRunImage(server, OTHER_RUN_IMAGE), 'sha256:(other run image)')
     const steps: StepObservation[] = []
     let before: Tree = new Map()
     for (const [index, step] of scenario.steps.entries()) {
       if ('edit' in step) {
-        await step.edit(place, server.host)
+        await step.edit(place, server)
         for (const name of readdirSync(place.directory)) own(place.path(name))
         before = treeOf(place.path('layers'))
         continue
@@ -86,70 +85,36 @@ export async function observe(
       // Who drives the phases stops there too.
       if (ended.code !== 0) break
     }
-    return { steps, images: imagesOf(server, names, place.directory), cache: cacheOf(place, names) }
+    return { steps, images: imagesOf(server, names, place), cache: cacheOf(place, names) }
   } finally {
     await server.close()
     rmSync(place.directory, { recursive: true, force: true })
   }
 }
 
-/** `run:base`, and another one that extensions may switch to. */
-async function putRunImages(
-  server: TestRegistry,
-  names: Map<string, string>,
-  mediaTypes: MediaTypes = 'docker',
-): Promise<void> {
-  const http = createHttpClient({})
-  try {
-    const common = {
-      repository: createRegistry({ http }).repository(parseReference(`${server.host}/run`)),
-      layers: RUN_LAYERS,
-      mediaTypes,
-      platform: { os: 'linux', architecture: 'amd64' },
-    }
-    const image = await randomImage({
-      ...common,
-      tags: ['base'],
-      config: {
-        User: '1000:1000',
-        Env: ['PATH=/usr/bin:/bin', 'CNB_STACK_ID=io.test.stack', 'WITH_EQUALS=a=b'],
-        Cmd: ['/bin/sh'],
-        Labels: {
-          'io.buildpacks.stack.id': 'io.test.stack',
-          'io.buildpacks.base.distro.name': 'debian',
-          'io.buildpacks.base.distro.version': '13',
-          'io.buildpacks.rebasable': 'true',
-          'of.the.base': 'kept & <escaped>',
-        },
-      },
-    })
-    names.set(image.digest, 'sha256:(run image)')
-    const other = await randomImage({
-      ...common,
-      tags: ['other'],
-      seed: 2,
-      config: {
-        Env: ['PATH=/other'],
-        Labels: { 'io.buildpacks.base.distro.name': 'other', 'io.buildpacks.base.distro.version': '1' },
-      },
-    })
-    names.set(other.digest, 'sha256:(other run image)')
-  } finally {
-    await http.close()
-  }
+/** Every image that there is: in the registry by its name, in a layout by its path. */
+function imagesIn(server: TestRegistry, place: TestPlace): readonly StoredImage[] {
+  const inRegistry = [...server.store.repositories].flatMap(([name, { tags, manifests, blobs }]) =>
+    [...manifests].map(([digest, { bytes }]): StoredImage => {
+      const names = [...tags].flatMap(([tag, of]) => (of === digest ? [`${name}:${tag}`] : []))
+      return { repository: name, names, digest, bytes, blobs }
+    }),
+  )
+  return [...inRegistry, ...layoutsOf(place.path('images'), place.directory)]
 }
 
 /** Compressed bytes are each one's own, so digests of images get names; layers go by what is in them. */
 function nameImages(server: TestRegistry, place: TestPlace, names: Map<string, string>): void {
-  for (const [name, { manifests, blobs }] of server.store.repositories) {
-    if (name === 'run') continue
-    for (const [digest, { bytes }] of manifests) {
-      names.set(digest, `sha256:(an image of ${name})`)
-      names.set(`manifest-size = ${bytes.length}`, `manifest-size = (right)`)
+  for (const { repository, digest, bytes, blobs } of imagesIn(server, place)) {
+    if (repository === RUN_REPOSITORY) {
+      nameRunImage(digest, names)
+      continue
     }
+    names.set(digest, `sha256:(an image of ${repository})`)
+    names.set(`manifest-size = ${bytes.length}`, `manifest-size = (right)`)
     for (const blob of blobs.values()) {
-      if (blob[0] !== 0x1f) continue
-      const tar = gunzipSync(blob)
+      if (!isGzip(blob)) continue
+      const tar = tarOf(blob)
       names.set(sha256(tar), sha256(normalTar(tar, place.directory)))
     }
   }
@@ -161,34 +126,55 @@ function nameImages(server: TestRegistry, place: TestPlace, names: Map<string, s
   }
 }
 
+const isGzip = (blob: Buffer) => blob[0] === 0x1f
+const tarOf = (blob: Buffer) => (isGzip(blob) ? gunzipSync(blob) : blob)
+
+/** By their order: they never change, but what their names mean does. */
+function nameRunImage(digest: string, names: Map<string, string>): void {
+  if (names.has(digest)) return
+  const before = [...names.values()].filter((name) => name.startsWith('sha256:(run image')).length
+  names.set(digest, before === 0 ? 'sha256:(run image)' : `sha256:(run image ${before + 1})`)
+}
+
 function imagesOf(
   server: TestRegistry,
   names: ReadonlyMap<string, string>,
-  directory: string,
+  place: TestPlace,
 ): Record<string, ImageObservation> {
-  const found: Record<string, ImageObservation> = {}
-  for (const [name, { tags, manifests, blobs }] of server.store.repositories) {
-    if (name === 'run') continue
-    for (const [tag, digest] of [...tags].sort()) {
-      const manifest = JSON.parse(String(manifests.get(digest)?.bytes)) as Manifest
-      const { config, ...rest } = JSON.parse(String(blobs.get(manifest.config.digest))) as ImageConfig
-      const { Labels, ...ofContainer } = config ?? {}
-      found[`${name}:${tag}`] = {
-        mediaTypes: [manifest.mediaType ?? '', manifest.config.mediaType].concat(
-          manifest.layers.map(({ mediaType }) => mediaType),
-        ),
-        config: JSON.parse(normalText(JSON.stringify({ ...rest, config: ofContainer }), names)),
-        labels: Object.fromEntries(
-          Object.entries(Labels ?? {}).map(([key, value]) => [key, normalText(value, names)]),
-        ),
-        layers: manifest.layers.slice(RUN_LAYERS).map((layer) => {
-          const tar = normalTar(gunzipSync(blobs.get(layer.digest) ?? Buffer.alloc(0)), directory)
-          return { diffId: sha256(tar), entries: listing(tar) }
-        }),
-      }
-    }
+  const isOfRun = (digest: string) =>
+    server.store.repositories.get(RUN_REPOSITORY)?.blobs.has(digest) === true
+  const images = imagesIn(server, place).filter(({ repository }) => repository !== RUN_REPOSITORY)
+  const found = images.flatMap(({ names: own, bytes, blobs }) => {
+    const image = observed(JSON.parse(String(bytes)) as Manifest, blobs, isOfRun, names, place.directory)
+    return own.map((name) => [name, image] as const)
+  })
+  return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function observed(
+  manifest: Manifest,
+  blobs: StoredImage['blobs'],
+  isOfRun: (digest: string) => boolean,
+  names: ReadonlyMap<string, string>,
+  directory: string,
+): ImageObservation {
+  const { config, ...rest } = JSON.parse(String(blobs.get(manifest.config.digest))) as ImageConfig
+  const { Labels, ...ofContainer } = config ?? {}
+  return {
+    mediaTypes: [manifest.mediaType ?? '', manifest.config.mediaType].concat(
+      manifest.layers.map(({ mediaType }) => mediaType),
+    ),
+    config: JSON.parse(normalText(JSON.stringify({ ...rest, config: ofContainer }), names)),
+    labels: Object.fromEntries(
+      Object.entries(Labels ?? {}).map(([key, value]) => [key, normalText(value, names)]),
+    ),
+    layers: manifest.layers
+      .filter(({ digest }) => !isOfRun(digest))
+      .map((layer) => {
+        const tar = normalTar(tarOf(blobs.get(layer.digest) ?? Buffer.alloc(0)), directory)
+        return { diffId: sha256(tar), entries: listing(tar) }
+      }),
   }
-  return found
 }
 
 /** Layers by their names alone, which are the digests of what was found in them. */

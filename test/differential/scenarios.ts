@@ -1,101 +1,12 @@
 import { mkdirSync, rmSync } from 'node:fs'
-import type { TestPlace } from '../../lifecycle/commands/testing/lifecycle.ts'
-import type { MediaTypes } from '../../oci/write-image.ts'
 import { EVERYTHING } from './everything.ts'
 import { ADDING, extend, FAILING_EXTENSIONS, SWITCHING, tellRegistry } from './extensions.ts'
-import { FAILING, NO_PROCESS, ONE, REUSING, TAKEN_BACK } from './small-worlds.ts'
-import { GROUP, USER, type World } from './world.ts'
-
-/** What both lifecycles go through. The name is that of its file in recorded/. */
-export interface Scenario {
-  readonly name: string
-  readonly platformApi: string
-  readonly world: World
-  /** Docker's media types where absent: those of the reference. */
-  readonly runImage?: MediaTypes
-  readonly steps: readonly Step[]
-}
-
-export type Step =
-  | {
-      readonly phase: string
-      readonly args: (place: TestPlace, registry: string) => readonly string[]
-      readonly env?: Readonly<Record<string, string>>
-    }
-  /** What a person or the machine does between the phases. */
-  | { readonly edit: (place: TestPlace, registry: string) => void | Promise<void> }
-
-const minor = (api: string) => Number(api.split('.')[1])
-
-interface BuildOptions {
-  readonly tags?: readonly string[]
-  readonly processType?: string
-  readonly env?: Readonly<Record<string, string>>
-  /** The image of the build before; the first tag is looked up where absent. */
-  readonly previous?: string
-}
-
-const as = ['-uid', String(USER), '-gid', String(GROUP)]
-const layers = (place: TestPlace) => ['-layers', place.path('layers')]
-
-/** The five phases one after the other, with all the inputs that the Platform API has. */
-export function build(api: string, options: BuildOptions = {}): readonly Step[] {
-  const { tags = ['app'], processType, env = {}, previous } = options
-  const run = (place: TestPlace) =>
-    minor(api) >= 12 ? ['-run', place.path('run.toml')] : ['-stack', place.path('stack.toml')]
-  const programs = (place: TestPlace) => [
-    ...[...layers(place), '-app', place.path('app'), '-platform', place.path('platform')],
-    ...['-buildpacks', place.path('buildpacks')],
-    ...(minor(api) >= 11 ? ['-build-config', place.path('config')] : []),
-  ]
-  const [first, ...others] = tags
-  const step = (phase: string, args: (place: TestPlace, registry: string) => readonly string[]): Step => ({
-    phase,
-    args,
-    env,
-  })
-  return [
-    step('analyzer', (place, registry) => [
-      ...[...layers(place), ...run(place), ...as, '-run-image', `${registry}/run:base`],
-      ...(previous === undefined ? [] : ['-previous-image', `${registry}/${previous}`]),
-      ...others.flatMap((tag) => ['-tag', `${registry}/${tag}`]),
-      `${registry}/${first}`,
-    ]),
-    step('detector', (place) => [...programs(place), '-order', place.path('order.toml')]),
-    step('restorer', (place) => [...layers(place), ...as, '-cache-dir', place.path('cache')]),
-    step('builder', (place) => programs(place)),
-    step('exporter', (place, registry) => [
-      ...[...layers(place), ...run(place), ...as, '-cache-dir', place.path('cache')],
-      ...['-app', place.path('app'), '-launcher', place.path('launcher')],
-      ...(minor(api) >= 11 ? ['-launcher-sbom', place.path('sbom')] : []),
-      ...['-project-metadata', place.path('project.toml')],
-      ...(processType === undefined ? [] : ['-process-type', processType]),
-      ...tags.map((tag) => `${registry}/${tag}`),
-    ]),
-  ]
-}
-
-/** The whole of a build as one command. */
-export function create(api: string, options: BuildOptions = {}): Step {
-  const { tags = ['app'], env = {} } = options
-  const [first, ...others] = tags
-  return {
-    phase: 'creator',
-    env,
-    args: (place, registry) => [
-      ...[...layers(place), ...as, '-run-image', `${registry}/run:base`],
-      ...(minor(api) >= 12 ? ['-run', place.path('run.toml')] : ['-stack', place.path('stack.toml')]),
-      ...['-app', place.path('app'), '-platform', place.path('platform')],
-      ...['-buildpacks', place.path('buildpacks'), '-order', place.path('order.toml')],
-      ...(minor(api) >= 11 ? ['-build-config', place.path('config')] : []),
-      ...(minor(api) >= 11 ? ['-launcher-sbom', place.path('sbom')] : []),
-      ...['-cache-dir', place.path('cache'), '-launcher', place.path('launcher')],
-      ...['-project-metadata', place.path('project.toml')],
-      ...others.flatMap((tag) => ['-tag', `${registry}/${tag}`]),
-      `${registry}/${first}`,
-    ],
-  }
-}
+import { putRunLayout } from './layouts.ts'
+import { REBASES } from './rebase-scenarios.ts'
+import { RESTORES } from './restore-scenarios.ts'
+import { FAILING, NO_PROCESS, ONE, REUSING, SLICES, TAKEN_BACK } from './small-worlds.ts'
+import { build, create, minor, type Scenario, type Step } from './steps.ts'
+import type { World } from './world.ts'
 
 /** The layers directory of the next build is a new one, as in a new container; image and cache are what stays. */
 const newLayers: Step = {
@@ -105,9 +16,25 @@ const newLayers: Step = {
   },
 }
 
+/** As on a machine where the name of the run image leads nowhere and its mirror is beside the app. */
+const mirrors: Step = {
+  edit: (place, { host }) =>
+    place.write(
+      'run.toml',
+      `[[images]]\nimage = "127.0.0.1:1/run:base"\nmirrors = ["127.0.0.1:2/run:base", "${host}/run:base"]\n`,
+    ),
+}
+
+const registryTold: Step = { edit: (place, { host }) => tellRegistry(place, host) }
+
+/** What an extender would leave. */
+const extending: Step = { edit: (place, { host }) => extend(place, host) }
+
+const runLayout: Step = { edit: (place) => putRunLayout(place.path('images')) }
+
 const change = (path: string, text: string): Step => ({ edit: (place) => place.write(path, text) })
 
-const PLATFORM_APIS = ['0.7', '0.9', '0.10', '0.12', '0.13', '0.15']
+const PLATFORM_APIS = ['0.7', '0.8', '0.9', '0.10', '0.11', '0.12', '0.13', '0.14', '0.15']
 
 const latest = (name: string, world: World, steps: readonly Step[]): Scenario => ({
   name,
@@ -138,6 +65,36 @@ export const SCENARIOS: readonly Scenario[] = [
     world: REUSING,
     steps: [...build(platformApi), newLayers, change('app/changed.txt', 'now this\n'), ...build(platformApi)],
   })),
+  ...['0.12', '0.15'].flatMap((platformApi) => [
+    {
+      name: `second-build-cache-image-${platformApi}`,
+      platformApi,
+      world: REUSING,
+      steps: [
+        ...build(platformApi, { cacheImage: 'cache:kept' }),
+        newLayers,
+        change('app/changed.txt', 'now this\n'),
+        ...build(platformApi, { cacheImage: 'cache:kept' }),
+      ],
+    },
+    {
+      name: `second-build-layout-${platformApi}`,
+      platformApi,
+      world: REUSING,
+      steps: [
+        runLayout,
+        create(platformApi, { layout: true }),
+        newLayers,
+        change('app/changed.txt', 'now this\n'),
+        create(platformApi, { layout: true }),
+      ],
+    },
+  ]),
+  latest('cache-image-empty', NO_PROCESS, build('0.15', { cacheImage: 'cache' })),
+  latest('layout-cache-image', ONE, [runLayout, create('0.15', { layout: true, cacheImage: 'cache' })]),
+  latest('no-cache', REUSING, build('0.15', { cacheImage: null })),
+  latest('slices', SLICES, build('0.15')),
+  latest('run-image-mirror', ONE, [mirrors, ...build('0.15', { runFromFile: true })]),
   ...['0.7', '0.12', '0.15'].map((platformApi) => ({
     name: `creator-${platformApi}`,
     platformApi,
@@ -160,13 +117,15 @@ export const SCENARIOS: readonly Scenario[] = [
     ONE,
     build('0.15').filter((step) => !('phase' in step && step.phase === 'builder')),
   ),
+  ...REBASES,
+  ...RESTORES,
   ...Object.entries(FAILING).map(([name, world]) => latest(name, world, build('0.15'))),
   ...['0.10', '0.12', '0.13', '0.15'].map((platformApi) => ({
     name: `extensions-${platformApi}`,
     platformApi,
     world: SWITCHING,
     steps: [
-      { edit: tellRegistry },
+      registryTold,
       ...build(platformApi, { env: minor(platformApi) < 13 ? { CNB_EXPERIMENTAL_MODE: 'warn' } : {} }),
     ],
   })),
@@ -176,7 +135,7 @@ export const SCENARIOS: readonly Scenario[] = [
     world: ADDING,
     // The restorer would write to /kaniko: that is not a place for tests.
     steps: build(platformApi, { env: { CNB_EXPERIMENTAL_MODE: 'quiet' } }).map((step) =>
-      'phase' in step && step.phase === 'restorer' ? { edit: extend } : step,
+      'phase' in step && step.phase === 'restorer' ? extending : step,
     ),
   })),
   ...['unset', 'error'].map((mode) => ({

@@ -37,6 +37,27 @@ export const TAKEN_BACK = world({
   'a/two': { detect: 'exit 0', build: launch(process('web')) },
 })
 
+/** Slices of two buildpacks that meet in the same files, and lead to directories, links and nowhere. */
+export const SLICES = world(
+  {
+    'a/one': {
+      detect: 'exit 0',
+      build: `mkdir -p empty sub/deep; ln -s sub/file link; ln -s sub to-directory; printf 1 >sub/file; printf 2 >sub/deep/file
+${launch(process('web'), '[[slices]]', 'paths = ["sub/f*", "link"]', '[[slices]]', 'paths = ["sub", "empty"]')}`,
+    },
+    'a/two': {
+      detect: 'exit 0',
+      build: launch(
+        '[[slices]]',
+        'paths = ["*"]',
+        '[[slices]]',
+        'paths = ["to-directory/*", "sub/**", "?ub"]',
+      ),
+    },
+  },
+  { 'app/a.txt': 'a', 'app/a-b/c': 'c', 'app/a/b': 'b', 'app/[odd]': 'odd' },
+)
+
 /** Says what it finds, and in the second build keeps, changes and leaves out layers. */
 export const REUSING = world({
   'a/reusing': {

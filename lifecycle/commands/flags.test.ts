@@ -26,6 +26,7 @@ describe("Go's flags", () => {
     [['-uid', '-5'], { uid: -5 }, []],
     [['-uid', '010'], { uid: 8 }, []],
     [['-tag', 'a', '-tag=b'], { tag: ['a', 'b'] }, []],
+    [['-tag=', '-tag=b', '-tag', ''], { tag: ['b'] }, []],
     [['-wait', '1h2m3.5s'], { wait: 3_723_500 }, []],
     [['image', '-daemon'], {}, ['image', '-daemon']],
     [['-daemon', '--', '-app', 'x'], { daemon: true }, ['-app', 'x']],

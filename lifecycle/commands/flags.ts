@@ -75,7 +75,8 @@ function parseValue({ kind }: FlagDefinition, text: string, before: FlagValue): 
     case 'duration':
       return parseGoDuration(text)
     case 'list':
-      return [...(Array.isArray(before) ? before : []), text]
+      // Tekton's task passes `-tag=` where there is none.
+      return [...(Array.isArray(before) ? before : []), ...(text === '' ? [] : [text])]
   }
 }
 

@@ -37,6 +37,12 @@ test('the layers directory is put into the defaults that stand in it', () => {
   })
 })
 
+test('an empty layers directory is the working directory', () => {
+  const inputs = resolvePaths({ ...inputsFromEnvironment({}), layersDir: '' }, () => true)
+  expect(inputs.analyzedPath).toBe('analyzed.toml')
+  expect(pathOf(inputs.layersDir)).toBe(pathOf('.'))
+})
+
 test('/cnb/order.toml is the order where nothing else is', () => {
   const none = () => false
   expect(resolvePaths(inputsFromEnvironment({}), none).orderPath).toBe('/cnb/order.toml')

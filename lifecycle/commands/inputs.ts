@@ -177,11 +177,16 @@ export function resolvePaths(inputs: Inputs, exists: (path: ContainerPath) => bo
   const resolved = Object.fromEntries(
     Object.entries(inputs).map(([key, value]) => [
       key,
-      typeof value === 'string' ? value.replace(LAYERS, () => inputs.layersDir) : value,
+      typeof value === 'string' ? inLayers(value, inputs.layersDir) : value,
     ]),
   ) as unknown as Inputs
   const hasOrder = inputs.orderPath !== DEFAULT_ORDER || exists(pathOf(resolved.orderPath))
   return hasOrder ? resolved : { ...resolved, orderPath: '/cnb/order.toml' }
+}
+
+/** An empty layers directory is the working directory, which Tekton's task relies on. */
+function inLayers(text: string, layersDir: string): string {
+  return layersDir === '' ? text.replace(`${LAYERS}/`, '') : text.replace(LAYERS, () => layersDir)
 }
 
 /** An input as a path: relative ones count from the working directory. */

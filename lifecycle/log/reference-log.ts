@@ -2,9 +2,11 @@ import type { Event, Listener } from '../../core/event.ts'
 import { detectAnswers, detectTable } from './detect-table.ts'
 import { isLogged, type LogLevel } from './level.ts'
 import { appLayerLines, type LogEntry, type ReferenceStyle, referenceLines } from './reference-lines.ts'
+import { withoutEscapes } from './without-escapes.ts'
 
 export interface ReferenceLogOptions extends ReferenceStyle {
   readonly level: LogLevel
+  /** Where not, what buildpacks print has none either. */
   readonly color: boolean
   readonly write: (bytes: Uint8Array) => void
 }
@@ -23,10 +25,11 @@ export interface ReferenceLog {
  * layers of an image until all are made.
  */
 export function referenceLog(options: ReferenceLogOptions): ReferenceLog {
+  const write = options.color ? options.write : withoutEscapes(options.write)
   const put = (entry: LogEntry, least: LogLevel = options.level) => {
     if (entry.kind === 'line' && !isLogged(entry.level, least)) return
     const bytes = rendered(entry, options.color)
-    if (bytes.length > 0) options.write(bytes)
+    if (bytes.length > 0) write(bytes)
   }
   const putEvent = (event: Event, least?: LogLevel) => {
     for (const entry of referenceLines(event, options)) put(entry, least)

@@ -4,8 +4,6 @@ import { extendRunImage } from '../../lifecycle/phases/export/testing/extender.t
 import { readImage } from '../../oci/read-image.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { createRegistry } from '../../oci/registry/index.ts'
-import type { TestRegistry } from '../../oci/registry/testing/server.ts'
-import { putRunImage } from './run-image.ts'
 import type { World } from './world.ts'
 
 /** Image extensions in bash, and what they are given; the registry's address is in $REGISTRY. */
@@ -87,22 +85,16 @@ export const FAILING_EXTENSIONS: Readonly<Record<string, World>> = {
   'generate-two-contexts': only('mkdir "$CNB_OUTPUT_DIR/context" "$CNB_OUTPUT_DIR/context.run"'),
 }
 
-/** Another run image to switch to, and the address of the registry for bin/generate. */
-export async function tellRegistry(place: TestPlace, server: TestRegistry): Promise<void> {
-  place.write('platform/env/REGISTRY', server.host)
-  await putRunImage(server, {
-    tag: 'other',
-    seed: 2,
-    env: ['PATH=/other'],
-    labels: { 'io.buildpacks.base.distro.name': 'other', 'io.buildpacks.base.distro.version': '1' },
-  })
+/** The address of the registry for bin/generate. */
+export function tellRegistry(place: TestPlace, registry: string): void {
+  place.write('platform/env/REGISTRY', registry)
 }
 
 /** What an extender would do after the detector: one more layer on the run image. */
-export async function extend(place: TestPlace, { host }: TestRegistry): Promise<void> {
+export async function extend(place: TestPlace, registry: string): Promise<void> {
   const http = createHttpClient({})
   try {
-    const reference = parseReference(`${host}/run:base`)
+    const reference = parseReference(`${registry}/run:base`)
     const base = await readImage(createRegistry({ http }).repository(reference), 'base')
     if (base === undefined) throw new Error('there is no run image')
     const entries = [

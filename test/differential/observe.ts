@@ -7,7 +7,7 @@ import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing
 import { layoutsOf, type StoredImage } from './layouts.ts'
 import type { Lifecycle } from './lifecycles.ts'
 import { listing, normalTar, normalText, sha256 } from './normal.ts'
-import { putRunImage, RUN_REPOSITORY } from './run-image.ts'
+import { OTHER_RUN_IMAGE, putRunImage, RUN_REPOSITORY } from './run-image.ts'
 import type { Scenario } from './steps.ts'
 import { makeWorld, own, type Parent, PLACE } from './world.ts'
 
@@ -50,7 +50,11 @@ export async function observe(
     [server.host, 'registry.test'],
   ])
   try {
-    await putRunImage(server, scenario.runImage === undefined ? {} : { mediaTypes: scenario.runImage })
+    names.set(
+      await putRunImage(server, scenario.runImage === undefined ? {} : { mediaTypes: scenario.runImage }),
+      'sha256:(run image)',
+    )
+    names.set(await putRunImage(server, OTHER_RUN_IMAGE), 'sha256:(other run image)')
     const steps: StepObservation[] = []
     let before: Tree = new Map()
     for (const [index, step] of scenario.steps.entries()) {

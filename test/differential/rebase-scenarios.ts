@@ -21,7 +21,7 @@ const rebase = ({ tags = ['app'], flags = () => [], env = {} }: RebaseOptions = 
 
 /** The run image's name gets another image. */
 const next = (image: RunImage = {}): Step => ({
-  edit: (_, server) => putRunImage(server, { seed: 2, ...image }),
+  edit: async (_, server) => void (await putRunImage(server, { seed: 2, ...image })),
 })
 
 /** The run image's name leads somewhere, as the app's label will tell. */

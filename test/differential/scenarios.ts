@@ -25,6 +25,11 @@ const mirrors: Step = {
     ),
 }
 
+const registryTold: Step = { edit: (place, { host }) => tellRegistry(place, host) }
+
+/** What an extender would leave. */
+const extending: Step = { edit: (place, { host }) => extend(place, host) }
+
 const runLayout: Step = { edit: (place) => putRunLayout(place.path('images')) }
 
 const change = (path: string, text: string): Step => ({ edit: (place) => place.write(path, text) })
@@ -120,7 +125,7 @@ export const SCENARIOS: readonly Scenario[] = [
     platformApi,
     world: SWITCHING,
     steps: [
-      { edit: tellRegistry },
+      registryTold,
       ...build(platformApi, { env: minor(platformApi) < 13 ? { CNB_EXPERIMENTAL_MODE: 'warn' } : {} }),
     ],
   })),
@@ -130,7 +135,7 @@ export const SCENARIOS: readonly Scenario[] = [
     world: ADDING,
     // The restorer would write to /kaniko: that is not a place for tests.
     steps: build(platformApi, { env: { CNB_EXPERIMENTAL_MODE: 'quiet' } }).map((step) =>
-      'phase' in step && step.phase === 'restorer' ? { edit: extend } : step,
+      'phase' in step && step.phase === 'restorer' ? extending : step,
     ),
   })),
   ...['unset', 'error'].map((mode) => ({

@@ -23,6 +23,7 @@ export type Step =
   /** What a person or the machine does between the phases. */
   | { readonly edit: (place: TestPlace, server: TestRegistry) => void | Promise<void> }
 
+/** `15` of `0.15`. */
 export const minor = (api: string) => Number(api.split('.')[1])
 
 interface BuildOptions {

@@ -18,7 +18,10 @@ export interface Engine extends Disposable {
   /** For people: `unix:///var/run/docker.sock`. */
   readonly address: string
   imageStore(): Promise<ImageStore>
-  /** What is known of an image, and its history from the newest entry on; undefined where there is no such image. */
+  /**
+   * What is known of an image, and its history from the newest entry on where the daemon can tell it; undefined where
+   * there is no such image.
+   */
   inspect(name: string): Promise<{ readonly image: Answered; readonly history: unknown } | undefined>
   /** Takes an archive of images. @throws SlipwayError `OCI_DAEMON_REFUSED` */
   load(archive: () => Chunks): Promise<void>
@@ -58,15 +61,19 @@ export async function openEngine(address: DaemonAddress): Promise<Engine> {
     async inspect(name) {
       const path = `/images/${name}`
       const [image, history] = await Promise.all([get(`${path}/json`), get(`${path}/history`)])
-      if (image.status === 404 || history.status === 404) {
-        await Promise.all([image.text(), history.text()])
+      // Podman breaks down over entries without a time. An image does without a history.
+      const entries =
+        history.status < 300
+          ? await json(history, `tell the history of ${name}`)
+          : await history.text().then(() => undefined)
+      if (image.status === 404) {
+        await image.text()
         return undefined
       }
-      const [found, entries] = await Promise.all([
-        json(image, `inspect ${name}`),
-        json(history, `tell the history of ${name}`),
-      ])
-      return { image: asObject(found, connection.address), history: entries }
+      return {
+        image: asObject(await json(image, `inspect ${name}`), connection.address),
+        history: entries,
+      }
     },
     async load(archive) {
       const answer = await connection.send({ method: 'POST', path: '/images/load?quiet=1', body: archive })

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -131,6 +131,9 @@ export async function fakeEngine(store: 'graph' | 'containerd' | 'podman' = 'gra
   }
 
   await new Promise<void>((resolve) => server.listen(path, resolve))
+  // For phases that run as another user.
+  chmodSync(directory, 0o755)
+  chmodSync(path, 0o777)
   const fake: FakeEngine = {
     address: { kind: 'socket', path },
     requests,

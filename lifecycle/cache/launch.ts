@@ -41,6 +41,7 @@ export function launchCache(directory: string, emit: Emit): LayerShelf {
 
   return {
     find,
+    discard: (diffId) => void attempt(() => removeTree(pathOf(diffId))),
     add: (diffId) => (find(diffId) === undefined ? sink(committed, pathOf(diffId), attempt) : undefined),
     keepOnly(diffIds) {
       attempt(() => {

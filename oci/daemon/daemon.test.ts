@@ -13,6 +13,7 @@ import { writeLayer } from '../write-layer.ts'
 import { archiveTar, dockerArchive, fileOf, layoutArchive } from './archive.ts'
 import { type Daemon, daemonImages } from './daemon.ts'
 import { openEngine } from './engine.ts'
+import type { LayerShelf } from './shelf.ts'
 import { type FakeEngine, fakeEngine } from './testing/fake-engine.ts'
 
 let temporary: string
@@ -201,6 +202,39 @@ test('a layer that only the daemon has is asked back from it', async () => {
   const repository = daemon.repository(parseReference('app'))
   await write(repository, base, [kept as AddedLayer])
   expect(sentLayers(engine)).toEqual([0, (await tarOf('kept')).length])
+})
+
+test('a layer from the shelf is checked, and a broken one is asked back from the daemon', async () => {
+  await using engine = await fakeEngine()
+  const config = await configOf('old', 'kept')
+  engine.image('base', await configOf('new'))
+  engine.image('app', config)
+  engine.saved = await archiveOf(config, ['old', 'kept'])
+  const tar = await tarOf('kept')
+  const discarded: string[] = []
+  const onShelf = { content: Buffer.from(tar) }
+  const shelf: LayerShelf = {
+    find: (diffId) =>
+      diffId === digestOf(tar) && discarded.length === 0
+        ? { diffId, size: tar.length, open: () => [onShelf.content] }
+        : undefined,
+    discard: (diffId) => void discarded.push(diffId),
+    add: () => undefined,
+    keepOnly: () => {},
+  }
+  const store = async () => {
+    using daemon = daemonImages(await openEngine(engine.address), { temporary, shelf })
+    const base = await found(daemon, 'base')
+    const [, kept] = imageLayers(await found(daemon, 'app'))
+    await write(daemon.repository(parseReference('app:2')), base, [kept as AddedLayer], ['2'])
+    return engine.requests.filter((request) => request.startsWith('GET /images/get')).length
+  }
+  expect(await store()).toBe(0)
+  onShelf.content[0] = 1
+  engine.image('base', await configOf('newer'))
+  expect(await store()).toBe(1)
+  expect(discarded).toEqual([digestOf(tar)])
+  expect(sentLayers(engine).at(-1)).toBe(tar.length)
 })
 
 test("containerd's store is sent new layers only, its own blobs by their digests there", async () => {

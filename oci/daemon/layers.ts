@@ -2,6 +2,7 @@ import { SlipwayError } from '../../core/error.ts'
 import { decompress } from '../decompress.ts'
 import type { Digest } from '../digest.ts'
 import { type BlobSource, type Descriptor, MEDIA_TYPES, type PlainLayer } from '../image.ts'
+import { createMeter } from '../verify.ts'
 import type { Chunks } from './connection.ts'
 import type { DaemonImage } from './daemon.ts'
 import type { Engine } from './engine.ts'
@@ -65,7 +66,7 @@ export class DaemonLayers implements Disposable {
     const blob = blobs.get(given.digest)
     if (blob?.size !== undefined) return { descriptor: given, open: () => blob.open() }
     const kept = trustShelf ? shelf.find(diffId) : undefined
-    if (kept !== undefined) return { descriptor: tarDescriptor(kept), open: () => kept.open() }
+    if (kept !== undefined) return { descriptor: tarDescriptor(kept), open: () => checked(kept, shelf) }
     return this.#savedLayer(diffId)
   }
 
@@ -103,6 +104,21 @@ export class DaemonLayers implements Disposable {
 
 function tarDescriptor({ diffId, size }: PlainLayer): Descriptor {
   return { mediaType: MEDIA_TYPES.ociLayer, digest: diffId, size }
+}
+
+/** A layer from the shelf; a broken one does not stay there. */
+async function* checked(kept: PlainLayer, shelf: LayerShelf): AsyncGenerator<Uint8Array, void> {
+  const meter = createMeter(kept.diffId, { digest: kept.diffId, size: kept.size })
+  for await (const chunk of kept.open()) {
+    meter.add(chunk)
+    yield chunk
+  }
+  try {
+    meter.finish()
+  } catch (error) {
+    shelf.discard(kept.diffId)
+    throw error
+  }
 }
 
 /** A layer on its way, which stays on the shelf as well. */

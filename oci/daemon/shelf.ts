@@ -7,8 +7,10 @@ import type { BlockConsumer } from '../write-layer.ts'
  * whatever may have to be sent again without its directory is worth keeping.
  */
 export interface LayerShelf {
-  /** Undefined where it is not kept. */
+  /** Undefined where it is not kept. What comes is to be checked. */
   find(diffId: Digest): PlainLayer | undefined
+  /** Says that a layer was found to be broken. */
+  discard(diffId: Digest): void
   /** Receives a layer while it is sent; undefined where it is kept already. */
   add(diffId: Digest): ShelfSink | undefined
   /** Keeps these layers and no others. */
@@ -21,4 +23,9 @@ export interface ShelfSink extends BlockConsumer {
   abandon(): void
 }
 
-export const NO_SHELF: LayerShelf = { find: () => undefined, add: () => undefined, keepOnly: () => {} }
+export const NO_SHELF: LayerShelf = {
+  find: () => undefined,
+  discard: () => {},
+  add: () => undefined,
+  keepOnly: () => {},
+}

@@ -75,9 +75,13 @@ async function ship(form: Form, parts: ImageParts, means: StoreMeans): Promise<D
   try {
     return await load(shipment, means)
   } catch (error) {
-    const isRefused = error instanceof SlipwayError && error.code === 'OCI_DAEMON_REFUSED'
-    if (!isRefused || !shipment.isPartial) throw error
-    return load(await form(parts, means, false), means)
+    const code = error instanceof SlipwayError ? error.code : undefined
+    // A layer from the shelf was broken, and is not there any more.
+    if (code === 'OCI_DIGEST_MISMATCH') return load(await form(parts, means, true), means)
+    if (code === 'OCI_DAEMON_REFUSED' && shipment.isPartial) {
+      return load(await form(parts, means, false), means)
+    }
+    throw error
   }
 }
 

@@ -54,7 +54,8 @@ export function daemonSuite(
 
     beforeAll(async () => {
       temporary = mkdtempSync(join(tmpdir(), 'slipway-daemon-'))
-      ;[engine, lifecycle] = await Promise.all([start(), testLifecycle()])
+      lifecycle = await testLifecycle()
+      engine = await start()
       proxy = await countingProxy(engine.socket)
       client = await openEngine({ kind: 'socket', path: engine.socket })
       place = makePlace(lifecycle)

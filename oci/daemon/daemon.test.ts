@@ -91,6 +91,13 @@ test('an image is read as it is told, and has the ID of the daemon', async () =>
   expect(await readImage(daemon.repository(parseReference('other')), 'latest')).toBeUndefined()
 })
 
+test('an image whose history the daemon cannot tell is one without', async () => {
+  await using engine = await fakeEngine('podman')
+  engine.image('base', { ...(await configOf('one')), history: [{ created_by: 'one' }] })
+  using daemon = await open(engine)
+  expect((await found(daemon, 'base')).config.history).toBeUndefined()
+})
+
 test('an ID, in full or short, is a name', async () => {
   await using engine = await fakeEngine()
   const id = engine.image('base', await configOf('one'))

@@ -1,4 +1,5 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +10,7 @@ import {
   type TestPlace,
   testLifecycle,
   testPlace,
+  testPlaceAt,
 } from '../../lifecycle/commands/testing/lifecycle.ts'
 import { archiveTar, dockerArchive, fileOf } from '../../oci/daemon/archive.ts'
 import { type Engine, openEngine } from '../../oci/daemon/engine.ts'
@@ -23,6 +25,8 @@ import type { TestEngine } from './engines.ts'
 const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch
 const launcher = fileURLToPath(new URL(`../../native/built/${ARCHITECTURE}/launcher`, import.meta.url))
 const isRoot = process.getuid?.() === 0
+/** The folder of the Go lifecycle's programs. */
+const reference = process.env.REFERENCE_LIFECYCLE
 /** Of the layer that no build has to send twice. */
 const DEPENDENCIES = 4_000_000
 /** Far below that, and far above configurations and small layers. */
@@ -78,7 +82,7 @@ export function daemonSuite(
           created: '1980-01-01T00:00:01Z',
           config: { Env: ['PATH=/bin'], Labels: { 'io.buildpacks.base.version': version } },
           rootfs: { type: 'layers', diff_ids: layers.map(digestOf) },
-          history: [{ created_by: version }, { created_by: 'common' }],
+          history: [version, 'common'].map((created_by) => ({ created: '1980-01-01T00:00:01Z', created_by })),
         }),
       )
       const files = layers.map((layer, index) => fileOf(`${version}-${index}.tar`, layer))
@@ -227,6 +231,64 @@ export function daemonSuite(
       await expectWhole('app')
     })
 
+    test.skipIf(reference === undefined)(
+      'an image equals that of the Go lifecycle (REFERENCE_LIFECYCLE)',
+      async () => {
+        // Above the layers ours writes what a builder image has, the Go lifecycle what it finds: it finds the same here.
+        const directory = mkdtempSync('/opt/slipway-daemon-')
+        try {
+          const made = []
+          for (const program of ['ours', 'theirs'] as const) {
+            made.push(await built(program, directory))
+            rmSync(directory, { recursive: true })
+          }
+          const [ours, theirs] = made
+          expect(ours).toEqual(theirs)
+        } finally {
+          rmSync(directory, { recursive: true, force: true })
+        }
+      },
+    )
+
+    /** What an image says and is, and what was said of it, without what tells both lifecycles apart. */
+    async function built(program: 'ours' | 'theirs', directory: string) {
+      const place = fill(testPlaceAt(directory))
+      chmodSync(directory, 0o755)
+      place.write('run.toml', '[[images]]\nimage = "run"\n')
+      for (const name of ['app', 'layers']) {
+        chmodSync(place.path(name), 0o755)
+        chownSync(place.path(name), ORDINARY_USER, ORDINARY_USER)
+      }
+      const flags = ['-daemon', ...user, ...place.detectFlags, '-launcher', place.path('launcher')]
+      const files = ['-run', place.path('run.toml'), '-report', place.path('layers/report.toml')]
+      const args = [...flags, ...files, '-cache-dir', place.path('cache'), '-no-color', `same-${program}`]
+      const env = { DOCKER_HOST: `unix://${engine.socket}`, CNB_PLATFORM_API: '0.12' }
+      const stdout =
+        program === 'ours'
+          ? (await lifecycle.run('creator', args, { privileged: true, env })).stdout
+          : execFileSync(join(reference ?? '', 'creator'), args, {
+              env: { ...process.env, ...env },
+              encoding: 'utf8',
+            })
+      const { Config, RootFS } = await inspect(`same-${program}`)
+      const { 'io.buildpacks.build.metadata': build = '', ...labels } = Config.Labels
+      const history = (await engine.ask('GET', `/images/same-${program}/history`)) as { CreatedBy: string }[]
+      const id = await imageId(`same-${program}`)
+      const known = (text: string) =>
+        text
+          .replaceAll(id, 'ID')
+          .replaceAll(id.slice(0, 12), 'ID')
+          .replaceAll(program, 'NAME')
+          .replace(/ *manifest-size = .*\n/, '')
+      return {
+        config: { ...Config, Labels: { ...labels, build: { ...JSON.parse(build), launcher: undefined } } },
+        layers: RootFS.Layers,
+        history: history.map(({ CreatedBy }) => CreatedBy),
+        report: known(place.read('layers/report.toml')),
+        stdout: known(stdout),
+      }
+    }
+
     test('an image that is not there', async () => {
       const noRun = await run('analyzer', [
         ...['-daemon', '-layers', place.path('layers'), '-run-image', 'nothing', 'app'],
@@ -252,16 +314,19 @@ function tarOf(...entries: LayerEntry[]): Buffer {
 
 /** A buildpack with a large layer that is cached, and one that it does not even look at once it is there. */
 function makePlace(lifecycle: TestLifecycle): TestPlace {
-  const place = testPlace(lifecycle)
+  return fill(testPlace(lifecycle))
+}
+
+function fill(place: TestPlace): TestPlace {
   for (const name of ['cache', 'launch']) mkdirSync(place.path(name))
   place.buildpack('a/deps', {
     toml: '[[targets]]\nos = "linux"\n',
     detect: 'exit 0',
     build: [
       'cd "$1"',
-      `mkdir -p deps; [ -f deps/random ] || head -c ${DEPENDENCIES} /dev/urandom >deps/random`,
+      `mkdir -p deps; [ -f deps/bytes ] || head -c ${DEPENDENCIES} /dev/zero >deps/bytes`,
       'printf "[types]\\nlaunch = true\\ncache = true\\n" >deps.toml',
-      `[ -f keep.toml ] || { mkdir keep; head -c ${DEPENDENCIES} /dev/urandom >keep/random; }`,
+      `[ -f keep.toml ] || { mkdir keep; head -c ${DEPENDENCIES} /dev/zero >keep/bytes; }`,
       'printf "[types]\\nlaunch = true\\n" >keep.toml',
       `printf '[[processes]]\\ntype = "web"\\ncommand = ["serve"]\\ndefault = true\\n' >launch.toml`,
     ].join('\n'),

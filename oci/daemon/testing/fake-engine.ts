@@ -80,6 +80,9 @@ export async function fakeEngine(store: 'graph' | 'containerd' | 'podman' = 'gra
       names.set(`${url.searchParams.get('repo')}:${url.searchParams.get('tag')}`, id)
       response.statusCode = 201
       response.end()
+    } else if (action === 'history' && store === 'podman' && !isTimed(config)) {
+      response.statusCode = 500
+      response.end(JSON.stringify({ message: 'runtime error: invalid memory address' }))
     } else {
       response.end(JSON.stringify(action === 'history' ? historyOf(config) : inspectionOf(id, config)))
     }
@@ -172,6 +175,11 @@ function inspectionOf(id: string, { architecture, os, created, config, rootfs }:
     Config: { Hostname: '', Tty: false, ...config },
     RootFS: { Type: rootfs.type, Layers: rootfs.diff_ids },
   }
+}
+
+/** Podman 4.3 breaks down over a history that is not. */
+function isTimed({ history = [] }: ImageConfig): boolean {
+  return history.every(({ created }) => created !== undefined)
 }
 
 function historyOf({ history = [] }: ImageConfig): readonly object[] {

@@ -64,7 +64,14 @@ const AWAKE_INTERVAL_MS = 2000
 
 /** What is connected may be left alone for as long as a buildpack builds. */
 function keptAwake(access: Access): Disposable {
-  const timer = setInterval(() => void access.keepAwake?.(), AWAKE_INTERVAL_MS)
+  let isAsked = false
+  const ask = async () => {
+    if (isAsked) return
+    isAsked = true
+    await access.keepAwake?.()
+    isAsked = false
+  }
+  const timer = setInterval(ask, AWAKE_INTERVAL_MS)
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 

@@ -1,11 +1,12 @@
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { setImmediate as turn } from 'node:timers/promises'
 import { SlipwayError, systemCode } from '../../core/error.ts'
 import { type DaemonAddress, formatDaemonAddress } from './address.ts'
 
 /** Requests on their way at once, and connections that are opened beforehand. */
 const CONNECTIONS = 4
-/** A daemon that is there answers a ping at once. */
-const PING_TIMEOUT_MS = 10_000
+/** A daemon that is there answers the first ping at once, or on a machine that has a lot to do within this time. */
+const PING_TIMEOUT_MS = 30_000
 const ANSWER_LIMIT = 16 * 2 ** 20
 
 export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
@@ -44,28 +45,30 @@ export interface DaemonConnection {
 export async function connectDaemon(
   address: DaemonAddress,
 ): Promise<{ readonly connection: DaemonConnection; readonly ping: DaemonAnswer }> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS })
+  const agent = new KeptConnections()
   const name = formatDaemonAddress(address)
   const target: RequestOptions =
     address.kind === 'socket'
       ? { socketPath: address.path, headers: { host: 'docker' } }
       : { host: address.host, port: address.port }
-  const send = (asked: DaemonRequest, timeout = 0) => sendOver({ ...target, agent, timeout }, name, asked)
-  const ping = async () => {
-    const answer = await send({ method: 'GET', path: '/_ping' }, PING_TIMEOUT_MS)
+  const send = (asked: DaemonRequest, timeout = 0) => sendOver(agent, { ...target, timeout }, name, asked)
+  const ping = async (timeout: number) => {
+    const answer = await send({ method: 'GET', path: '/_ping' }, timeout)
     await answer.text()
     return answer
   }
-  const pingAll = () => Promise.all(Array.from({ length: CONNECTIONS }, ping))
+  const pingAll = (timeout: number) => Promise.all(Array.from({ length: CONNECTIONS }, () => ping(timeout)))
   try {
-    const [answer] = await pingAll()
+    const [answer] = await pingAll(PING_TIMEOUT_MS)
+    agent.areOpen()
     return {
       ping: answer as DaemonAnswer,
       connection: {
         address: name,
         send,
         keepAwake: async () => {
-          await pingAll().catch(() => {})
+          // However long that takes: giving up would cost the connection.
+          await pingAll(0).catch(() => {})
         },
         close: () => agent.destroy(),
       },
@@ -76,10 +79,57 @@ export async function connectDaemon(
   }
 }
 
-async function sendOver(options: RequestOptions, name: string, asked: DaemonRequest): Promise<DaemonAnswer> {
+/**
+ * Connections that are kept. A request waits for one that is there rather than make another in the place of one that was
+ * lost: that may not be possible any more. Only the last one is made again.
+ */
+class KeptConnections extends Agent {
+  #areOpen = false
+  #busy = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor() {
+    super({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS })
+  }
+
+  /** From here on no connection is made while there is another. */
+  areOpen(): void {
+    this.#areOpen = true
+  }
+
+  /** @returns what is to be called when the connection is free again */
+  async acquire(): Promise<() => void> {
+    // One that broke is known to be gone when its events have come.
+    await turn()
+    while (this.#busy >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#busy++
+    let isReleased = false
+    return () => {
+      if (isReleased) return
+      isReleased = true
+      this.#busy--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  #limit(): number {
+    if (!this.#areOpen) return CONNECTIONS
+    const sockets = [...Object.values(this.sockets), ...Object.values(this.freeSockets)].flat()
+    return Math.max(1, sockets.filter((socket) => socket?.destroyed === false).length)
+  }
+}
+
+async function sendOver(
+  agent: KeptConnections,
+  options: RequestOptions,
+  name: string,
+  asked: DaemonRequest,
+): Promise<DaemonAnswer> {
   for (;;) {
+    const release = await agent.acquire()
     const sent = request({
       ...options,
+      agent,
       method: asked.method,
       path: asked.path,
       headers: { ...(options.headers ?? {}), ...(asked.body && { 'content-type': 'application/x-tar' }) },
@@ -87,6 +137,7 @@ async function sendOver(options: RequestOptions, name: string, asked: DaemonRequ
     let response: IncomingMessage | undefined
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once('error', reject)
+      sent.once('close', release)
       sent.once('timeout', () => sent.destroy(new Error('no answer in time')))
       sent.once('response', (message) => {
         response = message
@@ -99,9 +150,10 @@ async function sendOver(options: RequestOptions, name: string, asked: DaemonRequ
       await writeBody(sent, asked.body, () => response !== undefined)
       return answerOf(await answered, name)
     } catch (error) {
-      sent.destroy()
       // An answer says more than the pipe that broke because of it.
       if (response !== undefined) return answerOf(response, name)
+      sent.destroy()
+      release()
       // The daemon closed an idle connection at this very moment; nothing was done yet.
       if (sent.reusedSocket && isLost(error)) continue
       throw failure(error, name)

@@ -1,6 +1,6 @@
 import { SlipwayError } from '../../core/error.ts'
 import type { DaemonAddress } from './address.ts'
-import { type Chunks, connectDaemon, type DaemonAnswer } from './connection.ts'
+import { type Chunks, connectDaemon } from './connection.ts'
 
 /**
  * How a daemon keeps its images, which decides what it must be sent (docs/decisions, container daemons):
@@ -42,59 +42,59 @@ export async function openEngine(address: DaemonAddress): Promise<Engine> {
   const isPodman = ping.headers['libpod-api-version'] !== undefined
   let store: Promise<ImageStore> | undefined
 
-  const get = (path: string) => connection.send({ method: 'GET', path })
-  const expect = async (answer: DaemonAnswer, action: string): Promise<DaemonAnswer> => {
-    if (answer.status < 300) return answer
-    throw refused(connection.address, action, messageOf(await answer.text()))
+  /** An answer is read at once: one that waits for another holds a connection that the other may need. */
+  const ask = async (method: 'GET' | 'POST', path: string, body?: () => Chunks): Promise<Answer> => {
+    const answer = await connection.send({ method, path, ...(body === undefined ? {} : { body }) })
+    return { status: answer.status, text: await answer.text() }
   }
-  const json = async (answer: DaemonAnswer, action: string): Promise<unknown> =>
-    parsed(await (await expect(answer, action)).text(), connection.address)
+  const expect = ({ status, text }: Answer, action: string): string => {
+    if (status < 300) return text
+    throw refused(connection.address, action, messageOf(text))
+  }
+  const json = (answer: Answer, action: string): unknown => parsed(expect(answer, action), connection.address)
 
   return {
     address: connection.address,
     imageStore() {
       store ??= isPodman
         ? Promise.resolve('podman')
-        : get('/info').then(async (answer) => storeOf(await json(answer, 'describe itself')))
+        : ask('GET', '/info').then((answer) => storeOf(json(answer, 'describe itself')))
       return store
     },
     async inspect(name) {
       const path = `/images/${name}`
-      const [image, history] = await Promise.all([get(`${path}/json`), get(`${path}/history`)])
-      // Podman breaks down over entries without a time. An image does without a history.
-      const entries =
-        history.status < 300
-          ? await json(history, `tell the history of ${name}`)
-          : await history.text().then(() => undefined)
-      if (image.status === 404) {
-        await image.text()
-        return undefined
-      }
+      const [image, history] = await Promise.all([ask('GET', `${path}/json`), ask('GET', `${path}/history`)])
+      if (image.status === 404) return undefined
       return {
-        image: asObject(await json(image, `inspect ${name}`), connection.address),
-        history: entries,
+        image: asObject(json(image, `inspect ${name}`), connection.address),
+        // Podman breaks down over entries without a time. An image does without a history.
+        history: history.status < 300 ? json(history, `tell the history of ${name}`) : undefined,
       }
     },
     async load(archive) {
-      const answer = await connection.send({ method: 'POST', path: '/images/load?quiet=1', body: archive })
-      const text = await (await expect(answer, 'load the image')).text()
+      const text = expect(await ask('POST', '/images/load?quiet=1', archive), 'load the image')
       // A daemon that fails in the middle has said 200 already.
       const error = text.split('\n').map(errorOf).find(Boolean)
       if (error !== undefined) throw refused(connection.address, 'load the image', error)
     },
     async *save(names) {
       const query = names.map((name) => `names=${encodeURIComponent(name)}`).join('&')
-      const answer = await expect(await get(`/images/get?${query}`), `save ${names.join(', ')}`)
-      yield* answer.body
+      const answer = await connection.send({ method: 'GET', path: `/images/get?${query}` })
+      if (answer.status < 300) return yield* answer.body
+      throw refused(connection.address, `save ${names.join(', ')}`, messageOf(await answer.text()))
     },
     async tag(image, repository, tag) {
       const query = `repo=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`
-      const answer = await connection.send({ method: 'POST', path: `/images/${image}/tag?${query}` })
-      await (await expect(answer, `tag ${repository}:${tag}`)).text()
+      expect(await ask('POST', `/images/${image}/tag?${query}`), `tag ${repository}:${tag}`)
     },
     keepAwake: connection.keepAwake,
     [Symbol.dispose]: connection.close,
   }
+}
+
+interface Answer {
+  readonly status: number
+  readonly text: string
 }
 
 function storeOf(info: unknown): ImageStore {

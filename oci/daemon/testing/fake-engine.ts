@@ -25,8 +25,8 @@ export interface FakeEngine extends AsyncDisposable {
   saved: Buffer
   /** Answers the next loads so instead of taking them. */
   readonly refusals: ('status' | 'stream' | 'hang-up' | 'nothing')[]
-  /** Ends all connections that are idle. */
-  hangUp(): void
+  /** Ends some connections, and comes back when that is so. */
+  hangUp(count: number): Promise<void>
 }
 
 export async function fakeEngine(store: 'graph' | 'containerd' | 'podman' = 'graph'): Promise<FakeEngine> {
@@ -150,11 +150,16 @@ export async function fakeEngine(store: 'graph' | 'containerd' | 'podman' = 'gra
       names.set(name, id)
       return id
     },
-    hangUp() {
-      for (const socket of sockets) socket.destroy()
+    async hangUp(count) {
+      const ended = [...sockets].slice(0, count).map((socket) => {
+        const closed = new Promise((resolve) => socket.once('close', resolve))
+        socket.destroy()
+        return closed
+      })
+      await Promise.all(ended)
     },
     async [Symbol.asyncDispose]() {
-      fake.hangUp()
+      await fake.hangUp(sockets.size)
       await new Promise((resolve) => server.close(resolve))
       rmSync(directory, { recursive: true, force: true })
     },

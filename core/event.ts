@@ -137,8 +137,16 @@ export type EventBody =
       readonly reason?: string
     }
   /* export */
-  /** `target` is the path of the image that is made, where it has one. */
-  | { readonly type: 'export-started'; readonly previousImage?: string; readonly target?: string }
+  /**
+   * `target` is the path of the image that is made, where it has one; `identity` says by what the previous image is named
+   * (see `image-saved`).
+   */
+  | {
+      readonly type: 'export-started'
+      readonly previousImage?: string
+      readonly target?: string
+      readonly identity?: 'digest' | 'path' | 'image-id'
+    }
   | {
       readonly type: 'layer-exported'
       /** `bp:layer`, `slice-N`, `buildpacksio/lifecycle:launcher` … (lifecycle-behaviour §3.1). */
@@ -157,9 +165,10 @@ export type EventBody =
   | { readonly type: 'bytes-uploaded'; readonly digest: string; readonly bytes: number }
   | {
       readonly type: 'image-saved'
+      /** Of the manifest, or as `identity` says the ID that a container daemon gave the image. */
       readonly digest: string
-      /** Whether the image is told by the digest alone, or as a path with it. */
-      readonly identity?: 'digest' | 'path'
+      /** Whether the image is told by the digest alone, as a path with it, or by a daemon's ID, which the digest is then. */
+      readonly identity?: 'digest' | 'path' | 'image-id'
       readonly names: readonly { readonly name: string; readonly error?: string }[]
       readonly manifestSize: number
       /** Sum of the compressed sizes of config and layers. */

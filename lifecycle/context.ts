@@ -15,8 +15,8 @@ export interface PhaseContext {
 }
 
 /**
- * Where images are. In a container that is a registry; on a laptop the run image may stand in the local store while
- * the app image goes to a registry. A phase only asks for the place of a name.
+ * Where images are. In a container that is a registry or a daemon; on a laptop the run image may stand in the local store
+ * while the app image goes to a registry. A phase only asks for the place of a name.
  */
 export interface ImageAccess {
   repository(reference: Reference): Repository
@@ -35,8 +35,11 @@ export interface ImageNaming {
   digestName(reference: Reference, digest: Digest): string
   /** What report.toml and the log call an image that was saved as `text`. */
   savedName(text: string, reference: Reference): string
-  /** What tells an image that was saved from others: the digest of its manifest, or with it the path where it is. */
-  readonly identity: 'digest' | 'path'
+  /**
+   * What tells an image that was saved from others: the digest of its manifest, with it the path where it is, or the ID
+   * that a container daemon gave it, which stands for the digest.
+   */
+  readonly identity: 'digest' | 'path' | 'image-id'
 }
 
 export const REFERENCE_NAMES: ImageNaming = {

@@ -47,7 +47,7 @@ export async function* decompress(
 
 async function* decoded(chunks: Chunks, subject: string | undefined): AsyncGenerator<Uint8Array, void> {
   const [head, all] = await peek(chunks)
-  const kind = kindOf(head)
+  const kind = compressionOf(head)
   if (kind === 'none') {
     yield* all
     return
@@ -67,7 +67,8 @@ async function* decoded(chunks: Chunks, subject: string | undefined): AsyncGener
   }
 }
 
-function kindOf(head: Uint8Array): Compression['kind'] {
+/** How a layer is compressed, by its first bytes. */
+export function compressionOf(head: Uint8Array): Compression['kind'] {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip'
   const magic = head.length >= MAGIC_LENGTH ? Buffer.from(head).readUInt32LE(0) : 0
   // A skippable frame may stand first.

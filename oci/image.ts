@@ -11,6 +11,7 @@ export const MEDIA_TYPES = {
   dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar',
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
 } as const
 
@@ -107,8 +108,17 @@ export interface StoredBlob {
   readonly size: number
 }
 
+/** A layer as the tar that it is. */
+export interface PlainLayer {
+  readonly diffId: Digest
+  /** Bytes of the tar. */
+  readonly size: number
+  /** The tar, the same at every call. A chunk is valid until the next one is asked for. */
+  open(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+}
+
 /**
- * A place for the blobs and manifests of one name: a registry's repository, or an OCI layout on disk. Every way of
+ * A place for the blobs and manifests of one name: a registry's repository, an OCI layout on disk, a daemon. Every way of
  * reading or writing an image is built on these few methods.
  *
  * Bytes that are read are checked against their digest while they stream; a mismatch ends the iteration with
@@ -136,6 +146,11 @@ export interface Repository {
   /** Stores a blob; its digest is computed while it streams. Storing what is there already is not an error. */
   putBlob(source: BlobSource): Promise<StoredBlob>
   /**
+   * Where layers are kept as they are and not as compressed blobs (a container daemon): hands over a layer, which is read
+   * when an image that has it is put, and only if it is missing. Absent everywhere else.
+   */
+  offerLayer?(layer: PlainLayer): void
+  /**
    * Makes a blob of another repository available here without sending its bytes (cross-repository mount, or the same
    * layout). False where that is not possible; the caller then copies.
    */
@@ -143,7 +158,10 @@ export interface Repository {
 
   /** A manifest or index by tag or digest, with the bytes as stored; undefined where there is none. */
   getManifest(reference: string): Promise<StoredManifest | undefined>
-  /** Stores a manifest or index under its digest and under each tag. Its blobs must be there. */
+  /**
+   * Stores a manifest or index under its digest and under each tag. Its blobs must be there. Returned is what it is known
+   * by there: the digest of the bytes, or the ID that a daemon gave to the image.
+   */
   putManifest(bytes: Uint8Array, mediaType: string, tags: readonly string[]): Promise<Digest>
   /**
    * Removes a manifest by digest, or a tag where the registry allows it; false where it is not there. Absent where

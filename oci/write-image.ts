@@ -131,15 +131,13 @@ function normalEntry(entry: HistoryEntry, created: string | undefined): HistoryE
   return created === undefined ? entry : { ...entry, created }
 }
 
-const DOCKER_LAYER_PLAIN = 'application/vnd.docker.image.rootfs.diff.tar'
-
 const FAMILIES: readonly (readonly [oci: string, docker: string])[] = [
   [MEDIA_TYPES.ociLayerGzip, MEDIA_TYPES.dockerLayerGzip],
-  [MEDIA_TYPES.ociLayer, DOCKER_LAYER_PLAIN],
+  [MEDIA_TYPES.ociLayer, MEDIA_TYPES.dockerLayer],
 ]
 
 /** A layer's descriptor with the type that its manifest's family has for it. */
-function inFamily(descriptor: Descriptor, types: MediaTypes): Descriptor {
+export function inFamily(descriptor: Descriptor, types: MediaTypes): Descriptor {
   const { mediaType, digest, size, ...rest } = descriptor
   if (types === 'docker' && mediaType === MEDIA_TYPES.ociLayerZstd) {
     throw new SlipwayError('OCI_MEDIA_TYPE_MIXED', 'a zstd layer cannot stand in a Docker manifest', {

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { SlipwayError } from '../core/error.ts'
 import { compress, layerMediaType } from './compress.ts'
 import { type Digest, finishDigest } from './digest.ts'
-import type { Repository } from './image.ts'
+import { MEDIA_TYPES, type Repository } from './image.ts'
 import type { Compression, LayerSource, WrittenLayer } from './layer-source.ts'
 
 /**
@@ -20,17 +20,27 @@ export interface WriteLayerOptions {
   /** gzip level 1 when absent. */
   readonly compression?: Compression
   readonly consumer?: BlockConsumer
+  /** What an earlier pass found: enough where the layer is not compressed and nobody else reads along. */
+  readonly measured?: Sums | undefined
 }
 
 /**
  * Makes, hashes, compresses and stores a layer in one pass, without a temporary file: the tar's blocks are hashed here,
  * compressed side by side, and hashed again by the repository while they travel. A failed upload replays the source.
+ * Where layers are kept as they are, the layer is hashed and offered, and read again only where it is missing.
  */
 export async function writeLayer(
   source: LayerSource,
   repository: Repository,
   options: WriteLayerOptions = {},
 ): Promise<WrittenLayer> {
+  if (repository.offerLayer !== undefined) {
+    const isMeasured = options.measured !== undefined && options.consumer === undefined
+    const sums = isMeasured ? options.measured : await diffIdOf(source, options.consumer)
+    repository.offerLayer({ ...sums, open: () => source.blocks() })
+    const { diffId: digest, size } = sums
+    return { ...sums, digest, compressedSize: size, mediaType: MEDIA_TYPES.ociLayer }
+  }
   const compression = options.compression ?? { kind: 'gzip' }
   let last: Measured | undefined
   const stored = await repository.putBlob({
@@ -69,7 +79,7 @@ export async function diffIdOf(
   return measured.sums() as Sums
 }
 
-interface Sums {
+export interface Sums {
   readonly diffId: Digest
   readonly size: number
 }

@@ -22,7 +22,7 @@ const BLOCK_SIZE = 1 << 20
  * @throws SlipwayError `CACHE_DIRECTORY_MISSING`
  */
 export function cacheDirectory(directory: string): Cache {
-  prepare(directory)
+  prepareDirectory(directory)
   const committed = `${directory}/${COMMITTED}`
   /** Tars that this process has read to the end and found right, with the identity they had. */
   const verified = new Map<Digest, string>()
@@ -83,14 +83,8 @@ export function cacheDirectory(directory: string): Cache {
  * Makes `committed` where there is none. The Go lifecycle commits with two renames; where it was killed between them
  * the last content stands in the backup, and is put back instead of being lost.
  */
-function prepare(directory: string): void {
-  if (!isDirectory(directory)) {
-    throw new SlipwayError('CACHE_DIRECTORY_MISSING', `there is no cache directory ${directory}`, {
-      subject: directory,
-      hint: 'Make the directory, or mount a volume there.',
-      class: 'usage',
-    })
-  }
+export function prepareDirectory(directory: string): void {
+  requireDirectory(directory)
   const committed = hostBytes(`${directory}/${COMMITTED}`)
   if (isDirectory(`${directory}/${COMMITTED}`)) return
   try {
@@ -102,11 +96,22 @@ function prepare(directory: string): void {
   mkdirSync(committed, { recursive: true })
 }
 
+/** @throws SlipwayError `CACHE_DIRECTORY_MISSING` */
+export function requireDirectory(directory: string): void {
+  if (isDirectory(directory)) return
+  throw new SlipwayError('CACHE_DIRECTORY_MISSING', `there is no cache directory ${directory}`, {
+    subject: directory,
+    hint: 'Make the directory, or mount a volume there.',
+    class: 'usage',
+  })
+}
+
 function isDirectory(path: string): boolean {
   return statSync(hostBytes(path), { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
-function* blocksOf(path: string, diffId: Digest): Generator<Uint8Array> {
+/** The tar of a layer; a block is valid until the next one is asked for. @throws SlipwayError `CACHE_LAYER_MISSING` */
+export function* blocksOf(path: string, diffId: Digest): Generator<Uint8Array> {
   const file = openTar(path, diffId)
   try {
     const block = Buffer.allocUnsafe(BLOCK_SIZE)

@@ -9,11 +9,13 @@ import type { CommandContext } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import type { Inputs } from './inputs.ts'
 
-/** Where a command's images are: in registries, or with `-layout` in directories. */
+/** Where a command's images are: in registries, with `-daemon` in a container daemon, with `-layout` in directories. */
 export interface Access extends AsyncDisposable {
   readonly images: ImageAccess
   /** What is in a registry always: a cache image, and what an extender works on. */
   readonly cacheImages: ImageAccess
+  /** Present where idle connections have to be kept from being closed. */
+  keepAwake?(): Promise<void>
 }
 
 /** Whether images are in directories. The variable alone means nothing to an API that has no such flag. */
@@ -49,23 +51,45 @@ export async function checkLayout({
  * @throws Failure exit 1
  */
 export async function openAccess(
-  { inputs, env, emit, platformApi }: CommandContext,
+  context: CommandContext,
   names: readonly string[],
   inRegistries: readonly string[] = [],
 ): Promise<Access> {
-  if (!usesLayout(inputs, platformApi)) {
-    const images = await openRegistries([...names, ...inRegistries])
-    return { images, cacheImages: images, [Symbol.asyncDispose]: () => images[Symbol.asyncDispose]() }
-  }
-  const { layoutImages } = await import('../images/layout.ts')
-  const images = layoutImages(inputs.layoutDir)
+  const { inputs, platformApi } = context
   const beside = [inputs.cacheImage, ...inRegistries].filter((name) => name !== '')
-  if (beside.length === 0) return { images, cacheImages: images, [Symbol.asyncDispose]: async () => {} }
-  const cacheImages = await openRegistries(beside)
-  return { images, cacheImages, [Symbol.asyncDispose]: () => cacheImages[Symbol.asyncDispose]() }
-
-  async function openRegistries(of: readonly string[]) {
-    const { openImages } = await import('./images.ts')
-    return openImages(inputs, env, emit, of)
+  if (usesLayout(inputs, platformApi)) {
+    const { layoutImages } = await import('../images/layout.ts')
+    const images = layoutImages(inputs.layoutDir)
+    return withRegistries(context, beside, { images, [Symbol.asyncDispose]: async () => {} })
   }
+  // A layout goes before it, as in the reference.
+  if (inputs.daemon) {
+    const { openDaemon } = await import('./daemon.ts')
+    return withRegistries(context, beside, await openDaemon(context))
+  }
+  const images = await openRegistries(context, [...names, ...inRegistries])
+  return { images, cacheImages: images, [Symbol.asyncDispose]: () => images[Symbol.asyncDispose]() }
+}
+
+/** Images that are in no registry, beside those that are. */
+async function withRegistries(
+  context: CommandContext,
+  names: readonly string[],
+  access: Omit<Access, 'cacheImages'>,
+): Promise<Access> {
+  if (names.length === 0) return { ...access, cacheImages: access.images }
+  const cacheImages = await openRegistries(context, names)
+  return {
+    ...access,
+    cacheImages,
+    async [Symbol.asyncDispose]() {
+      await cacheImages[Symbol.asyncDispose]()
+      await access[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function openRegistries({ inputs, env, emit }: CommandContext, names: readonly string[]) {
+  const { openImages } = await import('./images.ts')
+  return openImages(inputs, env, emit, names)
 }

@@ -11,7 +11,6 @@ import { readRun, writeFile } from './files.ts'
 import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
 import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseDaemon } from './unsupported.ts'
 
 /** `analyzer` (cnb-spec §2.2). */
 export const analyzer: Command = {
@@ -24,7 +23,6 @@ export const analyzer: Command = {
     await requireOneRegistry([image, ...inputs.tags], inputs)
     const run = await readRun(root, inputs, context.platformApi, say)
     warnOfLaunchCache(context)
-    refuseDaemon('analyze', inputs)
     await checkLayout(context)
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(context, namesOf(inputs, image, run))

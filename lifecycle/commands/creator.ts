@@ -8,7 +8,7 @@ import type { Run } from '../../spec/files/run.ts'
 import type { Cache } from '../cache/cache.ts'
 import type { ImageAccess } from '../context.ts'
 import type { KeptLayers } from '../phases/restore.ts'
-import { checkLayout, openAccess } from './access.ts'
+import { type Access, checkLayout, openAccess } from './access.ts'
 import { namesOf, oneImage, runAnalyzer, warnOfLaunchCache } from './analyzer.ts'
 import { runBuilder } from './builder.ts'
 import { type Command, commandProgram, type StepContext } from './command.ts'
@@ -21,7 +21,6 @@ import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges, userVariables } from './privileges.ts'
 import { openCache, runRestorer, warnOfNoCache } from './restorer.ts'
 import { commandRunner } from './runner.ts'
-import { refuseDaemon } from './unsupported.ts'
 
 /** `creator` (cnb-spec §2.8): analyze, detect, restore, build and export in one process. */
 export const creator: Command = {
@@ -36,7 +35,6 @@ export const creator: Command = {
     warnOfNoCache(context)
     warnOfLaunchCache(context)
     warnOfParallel(context)
-    refuseDaemon('create', inputs)
     await checkLayout(context)
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(context, namesOf(inputs, image, run))
@@ -51,6 +49,7 @@ export const creator: Command = {
     say('debug', 'Executing command...')
 
     const runner = commandRunner({ ...env, ...userVariables(process.getuid?.() ?? inputs.uid) })
+    using _awake = keptAwake(access)
     await runCreator(context, image, run, {
       ...access,
       runner,
@@ -60,6 +59,21 @@ export const creator: Command = {
 }
 
 export const run = commandProgram(creator)
+
+const AWAKE_INTERVAL_MS = 2000
+
+/** What is connected may be left alone for as long as a buildpack builds. */
+function keptAwake(access: Access): Disposable {
+  let isAsked = false
+  const ask = async () => {
+    if (isAsked) return
+    isAsked = true
+    await access.keepAwake?.()
+    isAsked = false
+  }
+  const timer = setInterval(ask, AWAKE_INTERVAL_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
 
 /** The five phases, each with its files read and written. */
 export async function runCreator(

@@ -22,7 +22,6 @@ import { type FlagName, type Inputs, pathOf, since } from './inputs.ts'
 import { requireOneRegistry } from './one-registry.ts'
 import { dropPrivileges } from './privileges.ts'
 import { openCache, warnOfNoCache } from './restorer.ts'
-import { refuseDaemon } from './unsupported.ts'
 import { VERSION } from './version.ts'
 
 /** `exporter` (cnb-spec §2.7). */
@@ -42,7 +41,6 @@ export const exporter: Command = {
     const analyzed = await readAnalyzed(root, inputs.analyzedPath, say)
     warnOfNoCache(context)
     warnOfLaunchCache(context)
-    refuseDaemon('export', inputs)
     await checkLayout(context)
     say('debug', 'Ensuring privileges...')
     const { previousImage, runImage } = analyzed

@@ -107,7 +107,14 @@ test.each<[string[], Record<string, string>, number, string]>([
   [['-run-image', 'a', '-image', 'b', 'c/d'], {}, 3, 'supply only one of -run-image or (deprecated) -image'],
   [['-force', 'a'], { CNB_PLATFORM_API: '0.11' }, 2, ''],
   [['-previous-image', 'a', 'b'], { CNB_PLATFORM_API: '0.10' }, 2, ''],
-  [['-daemon', 'a'], {}, 1, '-daemon is not supported'],
+  [
+    ['-daemon', 'a'],
+    { DOCKER_HOST: 'unix:///nowhere/docker.sock' },
+    1,
+    'ERROR: failed to initialize docker client: there is no container daemon to talk to at unix:///nowhere/docker.sock',
+  ],
+  [['-daemon', 'a'], { DOCKER_HOST: 'ssh://host' }, 1, 'not the address of a daemon: ssh://host'],
+  [['-daemon', 'a'], { DOCKER_TLS_VERIFY: '1' }, 1, 'a container daemon behind TLS is not supported'],
 ])('%j with %j ends with %i', async (args, env, code, text) => {
   const ended = await rebase(args, { env })
   expect(ended.stdout).toContain(text)

@@ -5,12 +5,12 @@ import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { writeReport } from '../../spec/files/report.ts'
 import { type Rebased, rebase } from '../phases/rebase.ts'
 import { inStep } from '../phases/steps.ts'
+import { openAccess } from './access.ts'
 import { type Command, commandProgram } from './command.ts'
 import { act, invalidArguments } from './failure.ts'
 import { writeFile } from './files.ts'
 import { type FlagName, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseDaemon } from './unsupported.ts'
 
 /** `rebaser` (cnb-spec §2.9). */
 export const rebaser: Command = {
@@ -25,13 +25,11 @@ export const rebaser: Command = {
     if (isRunImageGiven && inputs.deprecatedRunImage !== '') {
       throw invalidArguments('supply only one of -run-image or (deprecated) -image', 'resolve inputs')
     }
-    refuseDaemon('rebase', inputs)
     const runImage = inputs.deprecatedRunImage || inputs.runImage
     const { previousImage } = inputs
     say('debug', 'Ensuring privileges...')
-    const { openImages } = await import('./images.ts')
     const known = [image, ...tags, previousImage, runImage].filter((name) => name !== '')
-    await using images = await openImages(inputs, env, emit, known)
+    await using access = await openAccess({ ...context, inputs: { ...inputs, layout: false } }, known)
     await dropPrivileges(inputs.uid, inputs.gid, [])
     say('debug', 'Executing command...')
     const { report } = await rebaseImage(
@@ -41,7 +39,7 @@ export const rebaser: Command = {
         ...(previousImage === '' ? {} : { previousImage }),
         ...(runImage === '' ? {} : { runImage }),
       },
-      { emit, platformApi, images },
+      { emit, platformApi, images: access.images },
     )
     await inStep(emit, 'rebase', 'write report.toml', () =>
       writeFile(root, inputs.reportPath, 'rebase report', writeReport(report), EXIT_CODES.rebase),

@@ -13,7 +13,6 @@ import { act, Failure, invalidArguments } from './failure.ts'
 import { readAnalyzed, readGroup, readRun, writeFile } from './files.ts'
 import { type FlagName, pathOf, since } from './inputs.ts'
 import { dropPrivileges } from './privileges.ts'
-import { refuseDaemon } from './unsupported.ts'
 
 /** `restorer` (cnb-spec §2.4). */
 export const restorer: Command = {
@@ -21,10 +20,11 @@ export const restorer: Command = {
   phase: 'restore',
   flags: restorerFlags,
   run: async (context) => {
-    const { inputs, positionals, root, say, platformApi } = context
+    const { positionals, root, say, platformApi } = context
+    // The variable alone means nothing to an API that has no such flag.
+    const inputs = { ...context.inputs, daemon: context.inputs.daemon && isAtLeast(platformApi, '0.12') }
     if (positionals.length > 0) throw invalidArguments('received unexpected Args')
     warnOfNoCache(context)
-    refuseDaemon('restore', inputs)
     await checkLayout(context)
     const analyzed = await usableAnalyzed(context)
     const group = await readGroup(root, inputs.groupPath)
@@ -32,7 +32,7 @@ export const restorer: Command = {
     const run = asksForRunImage ? await readRun(root, inputs, platformApi, say) : undefined
     say('debug', 'Ensuring privileges...')
     await using access = await openAccess(
-      context,
+      { ...context, inputs },
       [...namesOf(analyzed, run), inputs.cacheImage],
       [inputs.buildImage, extendedRunImage(analyzed)],
     )

@@ -200,9 +200,7 @@ function exportLines(event: ExportEvent): readonly LogEntry[] {
   switch (event.type) {
     case 'export-started':
       return [
-        ...(event.previousImage === undefined
-          ? []
-          : [line('info', `Reusing layers from image '${event.previousImage}'`)]),
+        ...(event.previousImage === undefined ? [] : [reusingLine(event.previousImage, event.identity)]),
         ...(event.target === undefined ? [] : [line('info', `Using app image: ${event.target}`)]),
       ]
     case 'layer-exported':
@@ -224,15 +222,11 @@ function exportLines(event: ExportEvent): readonly LogEntry[] {
       return [line('info', `Saving ${event.name}...`)]
     case 'image-saved':
       return [
-        line(
-          'info',
-          `*** Images (${event.identity === 'path' ? `${event.names[0]?.name}@` : ''}${event.digest}):`,
-        ),
+        line('info', `*** Images (${savedIdentity(event)}):`),
         ...event.names.map(({ name, error }) =>
           line('info', `      ${name}${error === undefined ? '' : ` - ${error}`}`),
         ),
-        ...(event.identity === 'path' ? [] : [line('debug', `\n*** Digest: ${event.digest}`)]),
-        line('debug', `\n*** Manifest Size: ${event.manifestSize}`),
+        ...identityLines(event),
       ]
     case 'cache-layer':
       return [
@@ -241,6 +235,36 @@ function exportLines(event: ExportEvent): readonly LogEntry[] {
     case 'cache-failed':
       return [line('warn', `Failed to export cache: ${event.message}`)]
   }
+}
+
+function reusingLine(image: string, identity: SavedEvent['identity']): LogEntry {
+  return identity === 'image-id'
+    ? line('debug', `Reusing layers from image with id '${image}'`)
+    : line('info', `Reusing layers from image '${image}'`)
+}
+
+type SavedEvent = Extract<Event, { readonly type: 'image-saved' }>
+
+function savedIdentity({ identity, digest, names }: SavedEvent): string {
+  if (identity === 'image-id') return shortId(digest)
+  return identity === 'path' ? `${names[0]?.name}@${digest}` : digest
+}
+
+function identityLines({ identity, digest, manifestSize }: SavedEvent): readonly LogEntry[] {
+  if (identity === 'image-id') return [line('debug', `\n*** Image ID: ${hexOf(digest)}`)]
+  return [
+    ...(identity === 'path' ? [] : [line('debug', `\n*** Digest: ${digest}`)]),
+    line('debug', `\n*** Manifest Size: ${manifestSize}`),
+  ]
+}
+
+function hexOf(digest: string): string {
+  return digest.slice(digest.indexOf(':') + 1)
+}
+
+/** An image's ID as `docker images` shows it. */
+function shortId(digest: string): string {
+  return hexOf(digest).slice(0, 12)
 }
 
 /** The lines for all layers of the app together. */

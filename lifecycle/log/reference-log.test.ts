@@ -106,6 +106,19 @@ describe('the reference log', () => {
     expect(logged(events)).toContain('  a@1.0  no  xno\n')
   })
 
+  test('names an image in a container daemon by its ID', () => {
+    const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+    const hex = digest.slice('sha256:'.length)
+    const events: EventBody[] = [
+      { type: 'export-started', previousImage: hex, identity: 'image-id' },
+      { type: 'image-saved', digest, identity: 'image-id', names: [{ name: 'n' }], manifestSize: 3, size: 4 },
+    ]
+    expect(logged(events)).toBe('*** Images (0123456789ab):\n      n\n')
+    expect(logged(events, 'debug')).toBe(
+      `Reusing layers from image with id '${hex}'\n*** Images (0123456789ab):\n      n\n\n*** Image ID: ${hex}\n`,
+    )
+  })
+
   test('tells of layers in the order of the image, and those of the app in one line', () => {
     expect(
       logged([

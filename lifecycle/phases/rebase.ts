@@ -2,7 +2,6 @@ import { SlipwayError } from '../../core/error.ts'
 import type { Image, ImageConfig, Platform, Repository } from '../../oci/image.ts'
 import { MEDIA_TYPES } from '../../oci/image.ts'
 import { imageLayers } from '../../oci/read-image.ts'
-import { parseReference, sameRegistry } from '../../oci/reference.ts'
 import { type AddedLayer, familyOf, type ImageDraft } from '../../oci/write-image.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import type { Report } from '../../spec/files/report.ts'
@@ -75,12 +74,12 @@ interface App {
 }
 
 async function findApp(inputs: RebaseInputs, { images }: RebaseContext): Promise<App> {
-  const [first, ...others] = inputs.images
+  const [first] = inputs.images
   const targets = targetsOf(images, inputs.images)
-  const stranger = others.find((name) => !sameRegistry(parseReference(name), parseReference(first)))
+  const stranger = targets.find(({ repository }) => repository.origin !== targets[0].repository.origin)
   if (stranger !== undefined) {
     throw new SlipwayError('REBASE_REGISTRIES', 'writing to multiple registries is unsupported', {
-      subject: stranger,
+      subject: nameOf([stranger]),
       hint: `Name images in the registry of ${first} alone.`,
       class: 'usage',
       exitCode: EXIT_CODES.invalidArguments,

@@ -1,6 +1,7 @@
 import type { Row } from './row.ts'
 import { BUILD } from './rows/build.ts'
 import { CACHE } from './rows/cache.ts'
+import { DAEMON } from './rows/daemon.ts'
 import { DETECTION } from './rows/detection.ts'
 import { DOCKERFILES } from './rows/dockerfiles.ts'
 import { ENVIRONMENT } from './rows/environment.ts'
@@ -39,6 +40,7 @@ export const TABLE: readonly Row[] = [
   ...LAYOUT,
   ...CACHE,
   ...REBASE,
+  ...DAEMON,
   ...LAUNCHER,
   ...EXTENSIONS,
   ...DOCKERFILES,

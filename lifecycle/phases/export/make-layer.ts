@@ -135,9 +135,11 @@ async function bring(
     const { diffId, size } =
       consumer === undefined && measured !== undefined ? measured : await diffIdOf(source, consumer)
     const sums = { diffId, size }
+    // It may have to be sent all the same, where what is below it changed.
+    if (reused !== undefined) repository.offerLayer?.({ ...sums, open: () => source.blocks() })
     return reused === undefined ? { sums } : { sums, image: { layer: reused, outcome: 'reused' } }
   }
-  const written = await writeLayer(source, repository, { compression, ...consumerOption(consumer) })
+  const written = await writeLayer(source, repository, { compression, measured, ...consumerOption(consumer) })
   const { diffId, size } = written
   const layer = addedLayer(written, { created_by: plan.image.createdBy })
   return { sums: { diffId, size }, image: { layer, outcome: 'added' } }

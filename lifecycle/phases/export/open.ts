@@ -3,6 +3,7 @@ import { errorChain, SlipwayError } from '../../../core/error.ts'
 import { isAtLeast } from '../../../spec/api-version.ts'
 import { EXIT_CODES } from '../../../spec/exit-codes.ts'
 import { type BuildMetadata, parseBuildMetadata } from '../../../spec/files/metadata.ts'
+import { REFERENCE_NAMES } from '../../context.ts'
 import { type ExtendedImage, readExtendedImage } from '../../images/extended-image.ts'
 import { type FoundImage, findImage } from '../../images/find.ts'
 import type { ExportContext, ExportInputs } from '../export.ts'
@@ -55,7 +56,8 @@ export async function openPreviousImage(
     emit({ type: 'export-started', ...where })
     return undefined
   }
-  emit({ type: 'export-started', previousImage: reference, ...where })
+  const { identity } = images.naming ?? REFERENCE_NAMES
+  emit({ type: 'export-started', previousImage: reference, identity, ...where })
   try {
     return await findImage(images, reference, platform)
   } catch (error) {

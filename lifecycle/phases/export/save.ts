@@ -1,6 +1,7 @@
 import { errorChain, SlipwayError } from '../../../core/error.ts'
 import type { EventBody } from '../../../core/event.ts'
 import { copyImage } from '../../../oci/copy.ts'
+import { encoded } from '../../../oci/digest.ts'
 import type { Image, Repository } from '../../../oci/image.ts'
 import { DEFAULT_TAG } from '../../../oci/reference.ts'
 import { type ImageDraft, writeImage } from '../../../oci/write-image.ts'
@@ -130,8 +131,11 @@ export function savedEvent({ image, names, identity }: SavedImage): EventBody {
 
 /** What was saved, for report.toml (SV-2). */
 export function savedReport({ image, names, identity }: SavedImage): Report['image'] {
+  const tags = names.map(({ name }) => name)
+  // A daemon has no manifest to show.
+  if (identity === 'image-id') return { tags, imageId: encoded(image.digest) }
   return {
-    tags: names.map(({ name }) => name),
+    tags,
     ...(identity === 'path' ? {} : { digest: image.digest }),
     manifestSize: image.manifestBytes.length,
   }

@@ -1,0 +1,4 @@
+import { startPodman } from './engines.ts'
+import { daemonSuite } from './suite.ts'
+
+daemonSuite('podman', startPodman, { asksBack: false })

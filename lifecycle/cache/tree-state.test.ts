@@ -177,6 +177,16 @@ test('a state from the future is worth nothing: the clock went back', async () =
   expect(isSameState(later, state)).toBe(false)
 })
 
+test.skipIf(process.getuid?.() === 0)(
+  "a directory of another user has a state too (no directory is another user's for root)",
+  async () => {
+    const directory = containerPath('/etc/init.d')
+    const state = await settledState(processRoot(), directory)
+    if (state === undefined) throw new Error('nothing is known of the directory')
+    expect(isUntouched(processRoot(), directory, state)).toBe(true)
+  },
+)
+
 test('nothing is said of what is no directory', async () => {
   const made = layer()
   expect(await settledState(made.root, containerPath(`${LAYER}/bin/tool`))).toBeUndefined()

@@ -170,15 +170,8 @@ export class Workplace {
       restorer: [...ids, ...layers, ...cache, ...daemon, ...more],
       builder: [...app, ...layers, ...build, ...more],
       exporter: [
-        ...ids,
-        ...app,
-        ...layers,
-        ...cache,
-        ...result,
-        '-run',
-        this.#at('run.toml'),
-        ...more,
-        this.image,
+        ...[...ids, ...app, ...layers, ...cache, ...result, ...daemon, ...launchCache],
+        ...['-run', this.#at('run.toml'), ...more, this.image],
       ],
       creator: [
         ...[...ids, ...app, ...layers, ...build, ...order, ...cache, ...result],

@@ -131,7 +131,7 @@ export async function rebuilding(
   }
 }
 
-/** With an app of its own, which may be edited. */
+/** With an app of its own, which may be edited: it is the builder's, as platforms copy it. */
 function placeOf(
   { world }: BenchContext,
   lifecycle: Lifecycle,
@@ -144,5 +144,6 @@ function placeOf(
 ): Workplace {
   const app = join(world.folder, `${options.name}-app`)
   execFileSync('cp', ['-a', world.tree(options.app), app])
+  if (process.getuid?.() === 0) execFileSync('chown', ['-R', `${world.user.uid}:${world.user.gid}`, app])
   return new Workplace(world, lifecycle, { ...options, app })
 }

@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { containerPath } from '../../core/container-path.ts'
 import { mountedRoot, processRoot } from '../../core/root.ts'
-import { isUntouched, settledState } from './tree-state.ts'
+import { isSameState, isUntouched, settledState } from './tree-state.ts'
 
 const LAYER = containerPath('/layers/test_node/deps')
 
@@ -156,6 +156,8 @@ test.each(tricks)('%s is seen, also in the same tick of the clock', async (_, tr
     const state = await stateOf(made)
     trick(made)
     expect(isUntouched(made.root, LAYER, state)).toBe(false)
+    const now = await settledState(made.root, LAYER)
+    expect(now !== undefined && isSameState(state, now)).toBe(false)
   }
 })
 
@@ -171,7 +173,19 @@ test('a state from the future is worth nothing: the clock went back', async () =
   const state = await stateOf(made)
   const later = { ...state, time: state.time + 60_000_000_000n }
   expect(isUntouched(made.root, LAYER, later)).toBe(false)
+  expect(isSameState(state, state)).toBe(true)
+  expect(isSameState(later, state)).toBe(false)
 })
+
+test.skipIf(process.getuid?.() === 0)(
+  "a directory of another user has a state too (no directory is another user's for root)",
+  async () => {
+    const directory = containerPath('/etc/init.d')
+    const state = await settledState(processRoot(), directory)
+    if (state === undefined) throw new Error('nothing is known of the directory')
+    expect(isUntouched(processRoot(), directory, state)).toBe(true)
+  },
+)
 
 test('nothing is said of what is no directory', async () => {
   const made = layer()

@@ -38,16 +38,16 @@ const TRUSTED = new Set([
 ])
 
 /** How often the clock is asked, a millisecond after another: longer than a tick of any kernel's clock (10 ms). */
-const PATIENCE = 25
+const PATIENCE = 40
 /** Something that is new at every look is being written to. */
 const LOOKS = 3
-/** How far the clock of a file system may run behind Date.now(), which leaves out what is less than a millisecond. */
+/** How far the clock of a file system may run behind Date.now() or before it, which leaves out parts of a millisecond. */
 const CLOCK_GRAIN = 20_000_000n
 
 /**
  * Looks at a tree that nobody writes to. Where something in it is as new as the clock of its file system, the clock must
  * go on first, a few milliseconds. Undefined where nothing can be said for sure: an untrusted file system, another one
- * mounted inside, devices and pipes, a clock that went back, a directory of another user.
+ * mounted inside, devices and pipes, a clock that went back.
  */
 export async function settledState(root: Root, path: ContainerPath): Promise<TreeState | undefined> {
   const top = root.resolve(path, 'keep')
@@ -92,7 +92,11 @@ export function isUntouched(root: Root, path: ContainerPath, state: TreeState): 
   }
 }
 
-/** What the file system would give a file that changed now: that is what happens to the directory, whose times say nothing. */
+/**
+ * What the file system would give a file that changed now: that is what happens to the directory, whose times say
+ * nothing. Where it is another user's, or not to be written to, a time that the kernel's clock has passed for sure, whose
+ * ticks the times of files are.
+ */
 function fileSystemTime(directory: string): bigint {
   const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
   const fd = openSync(hostBytes(directory), flags)
@@ -100,6 +104,9 @@ function fileSystemTime(directory: string): bigint {
     const { atime, mtime } = fstatSync(fd)
     futimesSync(fd, atime, mtime)
     return fstatSync(fd, { bigint: true }).ctimeNs
+  } catch (error) {
+    if (!['EPERM', 'EACCES', 'EROFS'].includes(systemCode(error) ?? '')) throw error
+    return BigInt(Date.now()) * 1_000_000n - CLOCK_GRAIN
   } finally {
     closeSync(fd)
   }

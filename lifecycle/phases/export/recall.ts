@@ -41,7 +41,7 @@ export function recall(
   const store = cache?.records
   const before: LayerRecords = verify ? new Map() : (store?.read() ?? new Map())
   const after = new Map<ContainerPath, LayerRecord>()
-  // Where the directory is another user's its clock cannot be asked, but a look compares all the same.
+  // Where nothing can be said of how it is now, a look compares all the same.
   const isAsRecorded = ({ state: then }: LayerRecord, now: TreeState | undefined, path: ContainerPath) =>
     now === undefined ? isUntouched(root, path, then) : isSameState(then, now)
   return {

@@ -144,6 +144,7 @@ export const DAEMON: readonly Check[] = [
     title: 'a daemon that is not there is said before anything is done',
     async run(context) {
       const { expect } = context
+      context.group('a/b')
       const env = { DOCKER_HOST: `unix://${context.place.path('no.sock')}`, CNB_USE_DAEMON: 'true' }
       const commands = [
         context.analyze(['-run-image', 'run', 'app'], env),

@@ -40,6 +40,8 @@ export async function startDocker(folder: string): Promise<Docker> {
     { stdio: ['ignore', output, output] },
   )
   closeSync(output)
+  // However the bench ends.
+  process.on('exit', () => child.kill('SIGTERM'))
   const failed = new Promise<never>((_, reject) =>
     child.on('error', (cause) =>
       reject(new Error('dockerd is needed: install the package docker.io', { cause })),

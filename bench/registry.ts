@@ -65,6 +65,9 @@ export async function startRegistry(folder: string, memory: string): Promise<Reg
     return child
   }
 
+  // However the bench ends.
+  process.on('exit', () => child.kill('SIGKILL'))
+
   return {
     host,
     runImage,

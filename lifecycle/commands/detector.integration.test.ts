@@ -185,6 +185,26 @@ describe('detector', () => {
     )
   })
 
+  test('an app that may not be entered is what the error names, not the program', async () => {
+    place.buildpack('a/b', { detect: 'exit 0' })
+    place.order(['a/b'])
+    chmodSync(place.path('app'), 0)
+    const ended = await detect()
+    expect(ended.stdout).toContain(
+      `/bin/detect in ${place.path('app')}: permission denied\nWhat to try: Check its owner`,
+    )
+    expect(ended.code).toBe(22)
+  })
+
+  test('an order that may not be read is named, with what to try', async () => {
+    place.order(['a/b'])
+    // The test may be root, which owns it; the phase is not.
+    chmodSync(place.path('order.toml'), process.getuid?.() === 0 ? 0o600 : 0)
+    expect((await detect()).stdout).toContain(
+      `open ${place.path('order.toml')}: permission denied\nWhat to try: Check its owner and mode`,
+    )
+  })
+
   describe('a file that it is to write', () => {
     beforeEach(() => {
       place.buildpack('a/b', { detect: 'exit 0' })

@@ -217,6 +217,7 @@ describe('exit codes and messages (cnb-spec §2.1, §11.2)', () => {
   test.each([
     ['fails', 'exit 3', 51, 'ERROR: failed to build: bin/build of a/b@1.0.0: exit status 3'],
     ['writes no TOML', 'echo "=" >"$CNB_LAYERS_DIR/launch.toml"', 52, 'launch.toml:1:1'],
+    ['writes a store.toml that is none', 'echo x >"$CNB_LAYERS_DIR/store.toml"', 52, 'store.toml:1:'],
     [
       'has flags in the wrong place',
       'echo "launch = true" >"$CNB_LAYERS_DIR/x.toml"',

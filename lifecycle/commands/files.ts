@@ -37,11 +37,11 @@ function openText(root: Root, path: string): string | undefined {
   try {
     return root.readText(pathOf(path))
   } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    throw new SlipwayError('LIFECYCLE_FILE_UNREADABLE', `open ${path}`, {
+    if (!(error instanceof Error) || systemCode(error) === undefined) throw error
+    throw new SlipwayError('LIFECYCLE_FILE_UNREADABLE', `open ${path}: ${systemReason(error)}`, {
+      ...systemDetails(error),
       subject: path,
       class: 'infrastructure',
-      cause: error,
     })
   }
 }

@@ -125,6 +125,10 @@ function syntaxError(error: unknown, text: string, source: TomlSource): SlipwayE
   return new SlipwayError(
     'SPEC_TOML_SYNTAX',
     `toml: line ${error.line}: ${afterBareKey(line) ?? reason} (${place}${shown === '' ? '' : `: ${shown}`})`,
-    { subject: source.file, class: source.class ?? 'user' },
+    {
+      subject: source.file,
+      hint: 'Look at that line: TOML is key = value, [table] and [[array of tables]], with text in quotes.',
+      class: source.class ?? 'user',
+    },
   )
 }

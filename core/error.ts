@@ -78,6 +78,11 @@ export function systemCode(thrown: unknown): string | undefined {
     : undefined
 }
 
+/** What the system said of its own error, without Node's code and path: `permission denied`. */
+export function systemReason(error: Error): string {
+  return /^[A-Z0-9]+: ([^,]+),/.exec(error.message)?.[1] ?? error.message
+}
+
 /** The file of a Node system error, and what to try about it. */
 export function systemDetails(thrown: unknown): Pick<ErrorDetails, 'subject' | 'hint'> {
   const code = systemCode(thrown)

@@ -1,14 +1,18 @@
 import {
   type BigIntStats,
+  closeSync,
+  constants,
   type Dirent,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { isUnfinished, writeFileAtomically } from './atomic-file.ts'
 import { type ContainerPath, components, containerPath, joinPath, parentPath } from './container-path.ts'
@@ -46,6 +50,8 @@ export interface Root {
   mkdir(path: ContainerPath): void
   /** Writes a file in one step (temporary file and rename), its parents included. */
   write(path: ContainerPath, data: string | Uint8Array, mode?: number): void
+  /** Writes into what is there, as it is: no other name is needed beside it, and a reader may see a part. */
+  overwrite(path: ContainerPath, data: string): void
   /** Removes what killed processes left of `write`s to this very file. Nobody else may be writing it. */
   removeUnfinished(path: ContainerPath): void
   rename(from: ContainerPath, to: ContainerPath): void
@@ -131,6 +137,14 @@ export function mountedRoot(host: string, mounts: readonly Mount[]): Root {
     list: (path) => orMissing(() => listSorted(resolve(path))) ?? [],
     mkdir: (path) => void mkdirSync(hostBytes(resolve(path)), { recursive: true }),
     write: (path, data, mode) => writeFileAtomically(resolve(path), data, mode === undefined ? {} : { mode }),
+    overwrite: (path, data) => {
+      const fd = openSync(hostBytes(resolve(path)), constants.O_WRONLY | constants.O_TRUNC)
+      try {
+        writeFileSync(fd, data)
+      } finally {
+        closeSync(fd)
+      }
+    },
     removeUnfinished: (path) => {
       const file = root.locate(path)
       const directory = parentPath(file)

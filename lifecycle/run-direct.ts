@@ -96,39 +96,53 @@ async function start(
   }
 }
 
-/** Says which of the several reasons for one system error it was. */
+/** Says which of the several reasons for one system error it was; where it is known, the system's own words add nothing. */
 function notStarted(program: string, cwd: string, cause: unknown): SlipwayError {
-  const fail = (code: Uppercase<string>, message: string, hint?: string) =>
+  const ofDirectory = (code: Uppercase<string>, message: string, hint: string) =>
     new SlipwayError(code, message, {
-      subject: program,
-      class: 'buildpack',
-      cause,
-      ...(hint === undefined ? {} : { hint }),
+      subject: cwd,
+      hint,
+      class: 'usage',
     })
-  if (!isDirectory(cwd)) {
-    return new SlipwayError(
+  if (!isDirectory(cwd))
+    return ofDirectory(
       'RUNNER_DIRECTORY_MISSING',
       `cannot run ${program} in ${cwd}: no such directory`,
-      {
-        subject: cwd,
-        class: 'usage',
-        cause,
-      },
+      'The app directory (-app, CNB_APP_DIR) has to be there.',
     )
-  }
+  if (!isExecutable(cwd))
+    return ofDirectory(
+      'RUNNER_DIRECTORY_CLOSED',
+      `cannot run ${program} in ${cwd}: permission denied`,
+      'Check its owner and mode, and the user that this runs as.',
+    )
+  const ofProgram = (code: Uppercase<string>, message: string, hint: string) =>
+    new SlipwayError(code, message, { subject: program, hint, class: 'buildpack' })
   switch (systemCode(cause)) {
     case 'ENOENT':
       return isExecutable(program)
-        ? fail('RUNNER_INTERPRETER_MISSING', `cannot run ${program}: its interpreter is missing`)
-        : fail('RUNNER_PROGRAM_MISSING', `cannot run ${program}: no such file`)
+        ? ofProgram(
+            'RUNNER_INTERPRETER_MISSING',
+            `cannot run ${program}: its interpreter is missing`,
+            'Its first line, or its loader, names a file that the build image does not have.',
+          )
+        : ofProgram(
+            'RUNNER_PROGRAM_MISSING',
+            `cannot run ${program}: no such file`,
+            'A buildpack has bin/detect and bin/build; only a composite one has neither.',
+          )
     case 'EACCES':
-      return fail(
+      return ofProgram(
         'RUNNER_NOT_EXECUTABLE',
         `cannot run ${program}: permission denied`,
         'A program of a buildpack needs the executable bit.',
       )
     default:
-      return fail('RUNNER_START_FAILED', `cannot run ${program}`)
+      return new SlipwayError('RUNNER_START_FAILED', `cannot run ${program}`, {
+        subject: program,
+        class: 'buildpack',
+        cause,
+      })
   }
 }
 

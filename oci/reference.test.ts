@@ -66,6 +66,8 @@ describe('parseReference', () => {
     ['hello@sha256:abc@x', /more than one @/],
     ['gcr.io:99999/app', /above 65535/],
     ['-.x/app', /not a host name/],
+    ['a0.0/app', /not a host name/],
+    ['1.2.3.256/app', /not a host name/],
     ['https://gcr.io/app', /registry "https:" is not a host name/],
     ['[::1/app', /not a host name/],
   ])('refuses %s', (text, message) => {

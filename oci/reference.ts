@@ -162,7 +162,9 @@ function checkRegistry(text: string, registry: string): string {
   const host = port === null ? registry : registry.slice(0, port.index)
   if (port !== null && Number(port[1]) > 65_535)
     throw invalid(text, `the registry's port ${port[1]} is above 65535`)
-  if (!HOST_NAME.test(host) && !IPV6.test(host)) {
+  // A URL takes a name whose last part is a number for an address, and `a0.0` is none.
+  const isHost = (HOST_NAME.test(host) || IPV6.test(host)) && URL.canParse(`https://${registry}`)
+  if (!isHost) {
     throw invalid(text, `the registry ${quote(registry)} is not a host name or address with an optional port`)
   }
   return ALIASES.has(registry.toLowerCase()) ? DEFAULT_REGISTRY : registry

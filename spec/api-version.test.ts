@@ -62,7 +62,7 @@ describe('Platform API', () => {
     )
   })
 
-  test.each(['0.1', '0.16', '1.0', 'bad'])('%s is refused', (text) => {
+  test.each(['0.1', '0.16', '1.0'])('%s is refused', (text) => {
     expect(() => negotiatePlatformApi(text)).toThrow(
       expect.objectContaining({
         exitCode: 11,
@@ -70,18 +70,31 @@ describe('Platform API', () => {
       }),
     )
   })
+
+  test('what is no version is not read', () => {
+    expect(() => negotiatePlatformApi('bad')).toThrow(
+      expect.objectContaining({ exitCode: 11, message: "failed to parse platform API 'bad'" }),
+    )
+  })
 })
 
 test('a Buildpack API outside of the supported ones names the buildpack', () => {
-  expect(formatApiVersion(negotiateBuildpackApi('0.12', 'x'))).toBe('0.12')
-  for (const text of ['0.6', '0.13', '', 'x']) {
-    expect(() => negotiateBuildpackApi(text, "buildpack 'a@1'")).toThrow(
+  expect(formatApiVersion(negotiateBuildpackApi('0.12', 'Buildpack', 'x'))).toBe('0.12')
+  for (const text of ['0.6', '0.13']) {
+    expect(() => negotiateBuildpackApi(text, 'Buildpack', 'a@1')).toThrow(
       expect.objectContaining({
         exitCode: 12,
         subject: "buildpack 'a@1'",
-        message: expect.stringContaining(
-          `buildpack API version '${text}' is incompatible with the lifecycle`,
-        ),
+        message: `failed to set API for Buildpack 'a@1': buildpack API version '${text}' is incompatible with the lifecycle`,
+      }),
+    )
+  }
+  for (const text of ['', 'x']) {
+    expect(() => negotiateBuildpackApi(text, 'Extension', 'a@1')).toThrow(
+      expect.objectContaining({
+        exitCode: 12,
+        subject: "extension 'a@1'",
+        message: `failed to parse buildpack API '<nil>' for extension 'a@1': '${text}' is no API version`,
       }),
     )
   }

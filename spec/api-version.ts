@@ -83,7 +83,9 @@ export function negotiatePlatformApi(text: string | undefined): ApiVersion {
   if (version !== undefined && PLATFORM_APIS.some((api) => isSupersetOf(api, version))) return version
   throw new SlipwayError(
     'SPEC_PLATFORM_API_INCOMPATIBLE',
-    `failed to set platform API: platform API version '${requested}' is incompatible with the lifecycle`,
+    version === undefined
+      ? `failed to parse platform API '${requested}'`
+      : `failed to set platform API: platform API version '${requested}' is incompatible with the lifecycle`,
     {
       subject: 'CNB_PLATFORM_API',
       hint: `Set CNB_PLATFORM_API to one of ${listed(PLATFORM_APIS)}.`,
@@ -95,15 +97,20 @@ export function negotiatePlatformApi(text: string | undefined): ApiVersion {
 
 /**
  * The Buildpack API of one buildpack or extension (V-20, V-21).
- * @param who for the message: `buildpack 'a/b@1.2.3'`.
+ * @param kind as the message has it: `Buildpack`; the launcher's says `buildpack`.
+ * @param name `a/b@1.2.3`
  * @throws SlipwayError `SPEC_BUILDPACK_API_INCOMPATIBLE` with exit code 12.
  */
-export function negotiateBuildpackApi(text: string, who: string): ApiVersion {
+export function negotiateBuildpackApi(text: string, kind: string, name: string): ApiVersion {
+  const who = `${kind.toLowerCase()} '${name}'`
   const version = readApiVersion(text)
   if (version !== undefined && BUILDPACK_APIS.some((api) => isSupersetOf(api, version))) return version
   throw new SlipwayError(
     'SPEC_BUILDPACK_API_INCOMPATIBLE',
-    `failed to set API for ${who}: buildpack API version '${text}' is incompatible with the lifecycle`,
+    version === undefined
+      ? // The reference prints the version that it could not make, and suites look for that.
+        `failed to parse buildpack API '<nil>' for ${who}: '${text}' is no API version`
+      : `failed to set API for ${kind} '${name}': buildpack API version '${text}' is incompatible with the lifecycle`,
     {
       subject: who,
       hint: `This lifecycle runs buildpacks of API ${listed(BUILDPACK_APIS)}.`,

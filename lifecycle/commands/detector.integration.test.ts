@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type TestLifecycle, type TestPlace, testLifecycle, testPlace } from './testing/lifecycle.ts'
 
@@ -180,6 +180,74 @@ describe('detector', () => {
     )
     const env = { CNB_PLATFORM_API: '0.14', CNB_SYSTEM_PATH: place.path('system.toml') }
     expect((await detect([], env)).stdout).not.toContain('a/system')
+    expect((await detect(['-log-level', 'debug', '-system', place.path('none.toml')])).stdout).toContain(
+      `No system buildpacks found at path "${place.path('none.toml')}"`,
+    )
+  })
+
+  test('an app that may not be entered is what the error names, not the program', async () => {
+    place.buildpack('a/b', { detect: 'exit 0' })
+    place.order(['a/b'])
+    chmodSync(place.path('app'), 0)
+    const ended = await detect()
+    expect(ended.stdout).toContain(
+      `/bin/detect in ${place.path('app')}: permission denied\nWhat to try: Check its owner`,
+    )
+    expect(ended.code).toBe(22)
+  })
+
+  test('an order that may not be read is named, with what to try', async () => {
+    place.order(['a/b'])
+    // The test may be root, which owns it; the phase is not.
+    chmodSync(place.path('order.toml'), process.getuid?.() === 0 ? 0o600 : 0)
+    expect((await detect()).stdout).toContain(
+      `open ${place.path('order.toml')}: permission denied\nWhat to try: Check its owner and mode`,
+    )
+  })
+
+  describe('a file that it is to write', () => {
+    beforeEach(() => {
+      place.buildpack('a/b', { detect: 'exit 0' })
+      place.order(['a/b'])
+      place.write(
+        'closed/group.toml',
+        'old = "and longer than what comes, so that a rest of it would show"\n'.repeat(9),
+        0o666,
+      )
+      chmodSync(place.path('closed'), 0o555)
+    })
+
+    test('is written where it is when its folder takes no new name', async () => {
+      expect(await detect(['-group', place.path('closed/group.toml')])).toMatchObject({ code: 0 })
+      expect(place.read('closed/group.toml')).toBe(
+        '[[group]]\n  id = "a/b"\n  version = "1.0.0"\n  api = "0.12"\n',
+      )
+    })
+
+    test('is written where it is when it is a mount of its own', async () => {
+      const [from, to] = [place.path('closed/group.toml'), place.path('layers/group.toml')]
+      place.write('layers/group.toml', '', 0o666)
+      const under = ['bwrap', '--dev-bind', '/', '/', '--bind', from, to, '--die-with-parent'] as const
+      const asRoot = process.getuid?.() === 0 ? (['--cap-add', 'ALL'] as const) : []
+      const ended = await lifecycle.run('lifecycle', ['detect', ...place.detectFlags], {
+        under: [...under, ...asRoot],
+      })
+      expect(ended).toMatchObject({ code: 0 })
+      expect(place.read('closed/group.toml')).toContain('id = "a/b"')
+    })
+
+    test('may be a device, which stays one', async () => {
+      expect(await detect(['-group', '/dev/null'])).toMatchObject({ code: 0 })
+      expect(statSync('/dev/null').isCharacterDevice()).toBe(true)
+    })
+
+    test('is named, and not the temporary one beside it, when it cannot be written', async () => {
+      const ended = await detect(['-group', place.path('closed/other.toml')])
+      expect(ended.stdout).toContain(
+        `ERROR: failed to write group file: open ${place.path('closed/other.toml')}: permission denied\n`,
+      )
+      expect(ended.code).toBe(1)
+    })
   })
 
   test('extensions are detected, run, and taken out of the plan; experimental before 0.13', async () => {

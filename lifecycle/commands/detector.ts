@@ -1,6 +1,6 @@
 import { SlipwayError } from '../../core/error.ts'
 import type { Runner } from '../../core/runner.ts'
-import type { ApiVersion } from '../../spec/api-version.ts'
+import { type ApiVersion, isAtLeast } from '../../spec/api-version.ts'
 import { EXIT_CODES } from '../../spec/exit-codes.ts'
 import { type Analyzed, writeAnalyzed } from '../../spec/files/analyzed.ts'
 import { writeGroup } from '../../spec/files/group.ts'
@@ -58,13 +58,15 @@ export interface Orders {
   readonly system?: System
 }
 
-export async function readOrders({ inputs, root }: StepContext): Promise<Orders> {
+export async function readOrders({ inputs, root, platformApi, say }: StepContext): Promise<Orders> {
   const order = await actWithin('initialize detector', 'reading order: ', () =>
     readRequired(root, inputs.orderPath, 'order', parseOrder),
   )
   const system = await actWithin('initialize detector', 'reading system: ', () =>
     act('read system file', () => readOptional(root, inputs.systemPath, parseSystem)),
   )
+  if (system === undefined && isAtLeast(platformApi, '0.15'))
+    say('debug', `No system buildpacks found at path ${JSON.stringify(inputs.systemPath)}`)
   return { order, ...optional('system', system) }
 }
 

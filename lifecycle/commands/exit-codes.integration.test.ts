@@ -21,7 +21,7 @@ describe('exit codes and messages (cnb-spec §2.1, §11.2)', () => {
       11,
       "ERROR: failed to set platform API: platform API version '0.1' is incompatible with the lifecycle",
     ],
-    ['exporter', [], { CNB_PLATFORM_API: 'bad' }, 11, 'ERROR: failed to '],
+    ['exporter', [], { CNB_PLATFORM_API: 'bad' }, 11, "ERROR: failed to parse platform API 'bad'"],
     ['detector', ['foo'], {}, 3, 'ERROR: failed to parse arguments: received unexpected arguments'],
     ['builder', ['foo'], {}, 3, 'ERROR: failed to parse arguments: received unexpected arguments'],
     ['restorer', ['foo'], {}, 3, 'ERROR: failed to parse arguments: received unexpected Args'],
@@ -97,7 +97,9 @@ describe('exit codes and messages (cnb-spec §2.1, §11.2)', () => {
     const place = testPlace(lifecycle)
     place.write('order.toml', '[[order]]\nwhat is this')
     const ended = await lifecycle.run('detector', place.detectFlags)
-    expect(ended.stdout).toMatch(/order\.toml:2:\d+: .*: what is this/)
+    expect(ended.stdout).toMatch(
+      /reading order: failed to read order file: toml: line 2: expected '\.' or '=', but got 'i' instead \(.*order\.toml:2:\d+: what is this\)/,
+    )
     expect(ended.code).toBe(1)
   })
 
@@ -117,16 +119,27 @@ describe('exit codes and messages (cnb-spec §2.1, §11.2)', () => {
     place.order(['a/old'])
     const text = "buildpack API version '0.1' is incompatible with the lifecycle"
     const detected = await lifecycle.run('detector', place.detectFlags)
-    expect(detected.stdout).toContain(`ERROR: failed to set API for buildpack 'a/old@1.0.0': ${text}`)
+    expect(detected.stdout).toContain(`ERROR: failed to set API for Buildpack 'a/old@1.0.0': ${text}`)
     expect(detected.code).toBe(12)
     place.write('layers/group.toml', '[[group]]\nid = "a/old"\nversion = "1.0.0"\napi = "0.1"\n')
     place.write('layers/plan.toml', '')
     for (const command of ['builder', 'restorer']) {
       const flags = command === 'builder' ? place.buildFlags : ['-layers', place.path('layers')]
       const ended = await lifecycle.run(command, flags)
-      expect(ended.stdout).toContain(text)
+      expect(ended.stdout).toContain(`ERROR: failed to set API for Buildpack 'a/old@1.0.0': ${text}`)
       expect(ended.code).toBe(12)
     }
+  })
+
+  test('a buildpack API that is no version, in the words of the reference and with the text', async () => {
+    const place = testPlace(lifecycle)
+    place.write('layers/group.toml', '[[group]]\nid = "a/b"\nversion = "1.0.0"\napi = "0.2beta"\n')
+    place.write('layers/plan.toml', '')
+    const ended = await lifecycle.run('builder', place.buildFlags)
+    expect(ended.stdout).toContain(
+      "ERROR: failed to parse buildpack API '<nil>' for buildpack 'a/b@1.0.0': '0.2beta' is no API version",
+    )
+    expect(ended.code).toBe(12)
   })
 
   test('builder without a group', async () => {
@@ -204,6 +217,7 @@ describe('exit codes and messages (cnb-spec §2.1, §11.2)', () => {
   test.each([
     ['fails', 'exit 3', 51, 'ERROR: failed to build: bin/build of a/b@1.0.0: exit status 3'],
     ['writes no TOML', 'echo "=" >"$CNB_LAYERS_DIR/launch.toml"', 52, 'launch.toml:1:1'],
+    ['writes a store.toml that is none', 'echo x >"$CNB_LAYERS_DIR/store.toml"', 52, 'store.toml:1:'],
     [
       'has flags in the wrong place',
       'echo "launch = true" >"$CNB_LAYERS_DIR/x.toml"',

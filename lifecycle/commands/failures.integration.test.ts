@@ -100,10 +100,10 @@ describe('a failure tells its class, phase, subject and what to try', () => {
     chmodSync(place.path('layers'), 0o555)
     expect(await failure('detector', place.detectFlags)).toMatchObject({
       phase: 'detect',
-      code: 'LIFECYCLE_SYSTEM_FAILED',
+      code: 'LIFECYCLE_FILE_UNWRITABLE',
       class: 'infrastructure',
-      subject: expect.stringContaining(place.path('layers/group.toml')),
-      cause: expect.stringContaining('EACCES'),
+      subject: place.path('layers/group.toml'),
+      message: expect.stringContaining('permission denied'),
       hint: expect.stringContaining('owner and mode'),
       exitCode: 1,
     })

@@ -1,4 +1,4 @@
-import { SlipwayError, systemCode } from '../../core/error.ts'
+import { SlipwayError, systemCode, systemDetails, systemReason } from '../../core/error.ts'
 import type { Root } from '../../core/root.ts'
 import { type ApiVersion, isAtLeast, negotiateBuildpackApi } from '../../spec/api-version.ts'
 import { type Analyzed, EMPTY_ANALYZED, parseAnalyzed } from '../../spec/files/analyzed.ts'
@@ -37,11 +37,11 @@ function openText(root: Root, path: string): string | undefined {
   try {
     return root.readText(pathOf(path))
   } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    throw new SlipwayError('LIFECYCLE_FILE_UNREADABLE', `open ${path}`, {
+    if (!(error instanceof Error) || systemCode(error) === undefined) throw error
+    throw new SlipwayError('LIFECYCLE_FILE_UNREADABLE', `open ${path}: ${systemReason(error)}`, {
+      ...systemDetails(error),
       subject: path,
       class: 'infrastructure',
-      cause: error,
     })
   }
 }
@@ -59,7 +59,7 @@ export function readAnalyzed(root: Root, path: string, say: Say): Promise<Analyz
 export async function readGroup(root: Root, path: string): Promise<Group> {
   const group = await readRequired(root, path, 'group', parseGroup)
   for (const element of group.group) {
-    await act('set API', () => negotiateBuildpackApi(element.api, `buildpack '${formatModuleRef(element)}'`))
+    await act('set API', () => negotiateBuildpackApi(element.api, 'Buildpack', formatModuleRef(element)))
   }
   return group
 }
@@ -90,7 +90,7 @@ function stackAsRun(text: string, source: FileSource): Run {
 }
 
 /**
- * Writes a file in one step. What a phase that was killed in the midst of this left beside it goes first: in
+ * Writes a file, in one step where its place allows that. What a phase that was killed in the midst of this left beside it goes first: in
  * `<layers>/config` it would become part of the image.
  * @throws Failure `failed to write <name> file: …`
  */
@@ -105,8 +105,38 @@ export function writeFile(
     `write ${name}`,
     () => {
       root.removeUnfinished(pathOf(path))
-      root.write(pathOf(path), text)
+      replace(root, path, text)
     },
     exitCode,
   )
+}
+
+/** Errors of a folder that takes no new name, and of a file that is a mount: the file itself may take the text. */
+const NOT_REPLACEABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV'])
+
+/**
+ * In one step where the folder allows it. A platform may also give a file alone (a bind mount, `/dev/termination-log`, a
+ * file of ours in a folder of root's), or a pipe or a device, which keep their place.
+ */
+function replace(root: Root, path: string, text: string): void {
+  const at = pathOf(path)
+  try {
+    const found = root.stat(at)
+    const keepsItsPlace = found !== undefined && !found.isFile() && !found.isDirectory()
+    try {
+      if (!keepsItsPlace) root.write(at, text)
+    } catch (error) {
+      if (found?.isFile() !== true || !NOT_REPLACEABLE.has(systemCode(error) ?? '')) throw error
+      root.overwrite(at, text)
+    }
+    if (keepsItsPlace) root.overwrite(at, text)
+  } catch (error) {
+    if (!(error instanceof Error) || systemCode(error) === undefined) throw error
+    // The system names the temporary file beside it.
+    throw new SlipwayError('LIFECYCLE_FILE_UNWRITABLE', `open ${path}: ${systemReason(error)}`, {
+      ...systemDetails(error),
+      subject: path,
+      class: 'infrastructure',
+    })
+  }
 }

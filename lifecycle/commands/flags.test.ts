@@ -7,7 +7,7 @@ const DEFINITIONS: readonly FlagDefinition[] = [
   { name: 'daemon', kind: 'boolean', usage: 'a daemon', value: false },
   { name: 'tag', kind: 'list', usage: 'more tags', value: [] },
   { name: 'uid', kind: 'integer', usage: 'the user', value: 0 },
-  { name: 'wait', kind: 'duration', usage: 'how long', value: 0 },
+  { name: 'wait', kind: 'duration', usage: 'how long', value: 600_000 },
 ]
 
 const parsed = (...args: string[]) => {
@@ -81,7 +81,7 @@ describe("Go's flags", () => {
         '  -uid int',
         '    \tthe user',
         '  -wait duration',
-        '    \thow long',
+        '    \thow long (default 10m0s)',
         '',
       ].join('\n'),
     )

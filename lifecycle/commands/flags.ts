@@ -1,5 +1,5 @@
 import { parseBoolean } from '../../spec/environment.ts'
-import { parseGoDuration } from '../log/go-duration.ts'
+import { goDuration, parseGoDuration } from '../log/go-duration.ts'
 
 /** Flags as Go's package `flag` reads them (cnb-spec C-2): `-x v`, `-x=v`, `--x`; the first positional ends them. */
 
@@ -105,13 +105,14 @@ export function usageText(definitions: readonly FlagDefinition[]): string {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(
       ({ name, kind, usage, value }) =>
-        `  -${name}${TYPE_WORDS[kind]}\n    \t${usage}${defaultText(value)}\n`,
+        `  -${name}${TYPE_WORDS[kind]}\n    \t${usage}${defaultText(kind, value)}\n`,
     )
   return `Usage of lifecycle:\n${lines.join('')}`
 }
 
-function defaultText(value: FlagValue): string {
+function defaultText(kind: FlagDefinition['kind'], value: FlagValue): string {
   if (typeof value === 'string') return value === '' ? '' : ` (default ${JSON.stringify(value)})`
   if (typeof value === 'object') return value.length === 0 ? '' : ` (default [${value.join(' ')}])`
-  return value === 0 || value === false ? '' : ` (default ${value})`
+  if (value === 0 || value === false) return ''
+  return ` (default ${kind === 'duration' && typeof value === 'number' ? goDuration(value) : value})`
 }

@@ -100,3 +100,10 @@ test.each([
   expect(older.code).toBe(2)
   expect(existsSync(join(place.path('images'), 'index.docker.io'))).toBe(false)
 })
+
+test('the analyzer needs to read the directory only: the exporter writes it', async () => {
+  chmodSync(place.path('images'), 0o555)
+  const args = [...layout(), ...common(), '-run-image', RUN, 'app']
+  expect(await lifecycle.run('analyzer', args, { env: WARN })).toMatchObject({ code: 0 })
+  expect(place.read('layers/analyzed.toml')).toContain('images/registry.example/run/base@sha256:')
+})

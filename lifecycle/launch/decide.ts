@@ -54,7 +54,7 @@ export function decideLaunch(inputs: LaunchInputs): LaunchDecision {
   const layersDir = within(inputs.cwd, variable(ENV.layersDir) || '/layers')
   const appDir = within(inputs.cwd, variable(ENV.appDir) || '/workspace')
   const metadata = readMetadata(files, `${layersDir}/config/metadata.toml`)
-  for (const { id, api } of metadata.buildpacks) negotiateBuildpackApi(api, `buildpack '${id}'`)
+  for (const { id, api } of metadata.buildpacks) negotiateBuildpackApi(api, 'buildpack', id)
 
   const self = argv[0] ?? 'launcher'
   const process = chooseProcess(metadata, {

@@ -106,7 +106,10 @@ async function checkWriteAccess(inputs: AnalyzeInputs, context: AnalyzeContext):
     const reference = (access.naming ?? REFERENCE_NAMES).parse(name)
     repositories.set(repositoryName(reference), access.repository(reference))
   }
-  for (const name of [inputs.image, ...(inputs.tags ?? [])]) add(images, name)
+  // Only registries have access to check. A directory of layouts is the exporter's to write: here it may be another
+  // user's, or mounted to be read.
+  if (images.naming === undefined)
+    for (const name of [inputs.image, ...(inputs.tags ?? [])]) add(images, name)
   if (inputs.cacheImage !== undefined) add(cacheImages, inputs.cacheImage)
   await together(
     [...repositories].map(async ([name, repository]) => {

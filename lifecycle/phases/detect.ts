@@ -56,14 +56,15 @@ export function detect(
   inputs: DetectInputs,
   context: PhaseContext & { readonly runner: Runner },
 ): Promise<Detected> {
+  const say = (message: string) => context.emit({ type: 'debug', message })
+  const order = isAtLeast(context.platformApi, '0.15')
+    ? { ...inputs.order, order: mergeSystem(inputs.order.order, inputs.system, say) }
+    : inputs.order
   return inPhase(context.emit, 'detect', async () => {
     const lookUp = moduleStore(context.root, {
       buildpacks: inputs.buildpacksDir,
       extensions: inputs.extensionsDir,
     })
-    const order = isAtLeast(context.platformApi, '0.15')
-      ? { ...inputs.order, order: mergeSystem(inputs.order.order, inputs.system) }
-      : inputs.order
     await inStep(context.emit, 'detect', 'look up buildpacks', () => lookUpAll(order, lookUp))
     const temporary = temporaryPath('detect')
     try {

@@ -146,6 +146,15 @@ test('a directory of the container that is a link is followed to where it leads 
   expect(readFileSync(`${host}/mnt/real/bp/l/f`, 'utf8')).toBe('x')
 })
 
+test.each([['layers/bp/l'], ['./layers/bp/l'], ['/layers/bp//l']])(
+  'what another program packed goes to its place: %s',
+  async (name) => {
+    const host = temporaryDirectory()
+    await extract(host, [directory('layers/'), directory(`${name}/`), file(`${name}/f`)])
+    expect(readFileSync(`${host}/layers/bp/l/f`, 'utf8')).toBe('x')
+  },
+)
+
 describe('refuses', () => {
   test.each([
     ['a name outside', [file('/etc/passwd')]],
@@ -153,8 +162,8 @@ describe('refuses', () => {
     ['a link above the layer', [link('/layers', '/etc')]],
     ['a sibling whose name only begins alike', [file('/layers/bp/l2/f')]],
     ['a way up', [file('/layers/bp/l/../x')]],
-    ['a relative name', [file('layers/bp/l/x')]],
-    ['an unclean name', [file('/layers/bp/l//x')]],
+    ['a relative way up', [file('layers/bp/l/../../x')]],
+    ['a relative name of elsewhere', [file('etc/x')]],
     [
       'the way through a link of the archive',
       [link('/layers/bp/l/a', '/etc'), file('/layers/bp/l/a/passwd')],

@@ -120,9 +120,12 @@ function replacing(host: string, make: () => void): void {
   }
 }
 
-/** @throws SlipwayError `OCI_TAR_OUTSIDE` for a name that is not absolute and clean. */
-function nameOf(entry: TarEntry): ContainerPath {
-  const name = entry.name.length > 1 && entry.name.endsWith('/') ? entry.name.slice(0, -1) : entry.name
-  if (!name.startsWith('/') || containerPath(name) !== name) throw refused(name, 'its name is not clean')
-  return name as ContainerPath
+/**
+ * Our layers and the Go lifecycle's have absolute names; what another program packed again (`layers/bp/l/`, `./layers`)
+ * stands below the root too.
+ * @throws SlipwayError `OCI_TAR_OUTSIDE` for a name with a way up or a NUL
+ */
+function nameOf({ name }: TarEntry): ContainerPath {
+  if (name.includes('\0') || name.split('/').includes('..')) throw refused(name, 'its name is not clean')
+  return containerPath(`/${name}`)
 }

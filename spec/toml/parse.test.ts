@@ -80,7 +80,7 @@ describe('errors', () => {
     const error = failure(() => parse('a = 1\n  b = = 2\n'))
     expect(error.code).toBe('SPEC_TOML_SYNTAX')
     expect(error.subject).toBe('/layers/x.toml')
-    expect(error.message).toMatch(/^\/layers\/x\.toml:2:\d+: .+: b = = 2$/)
+    expect(error.message).toMatch(/^toml: line 2: .+ \(\/layers\/x\.toml:2:\d+: b = = 2\)$/)
   })
 
   test('a key that is there twice', () => {

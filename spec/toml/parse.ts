@@ -103,6 +103,12 @@ function tooDeep(source: TomlSource): SlipwayError {
 
 const LONGEST_LINE_SHOWN = 120
 
+/** What prose and other formats most often fail with, in the words that suites for the reference look for. */
+function afterBareKey(line: string): string | undefined {
+  const [, got] = /^[\w-]+[ \t]+([^\s.=#])/u.exec(line) ?? []
+  return got === undefined ? undefined : `expected '.' or '=', but got '${got}' instead`
+}
+
 function syntaxError(error: unknown, text: string, source: TomlSource): SlipwayError {
   if (!(error instanceof TomlError)) {
     const reason = error instanceof RangeError ? 'nested too deeply' : 'not readable as TOML'
@@ -115,9 +121,14 @@ function syntaxError(error: unknown, text: string, source: TomlSource): SlipwayE
   const reason = (error.message.split('\n')[0] ?? '').replace(/^Invalid TOML document: /, '')
   const line = (text.split(/\r?\n/)[error.line - 1] ?? '').trim()
   const shown = line.length > LONGEST_LINE_SHOWN ? `${line.slice(0, LONGEST_LINE_SHOWN)}…` : line
+  const place = `${source.file}:${error.line}:${error.column}`
   return new SlipwayError(
     'SPEC_TOML_SYNTAX',
-    `${source.file}:${error.line}:${error.column}: ${reason}${shown === '' ? '' : `: ${shown}`}`,
-    { subject: source.file, class: source.class ?? 'user' },
+    `toml: line ${error.line}: ${afterBareKey(line) ?? reason} (${place}${shown === '' ? '' : `: ${shown}`})`,
+    {
+      subject: source.file,
+      hint: 'Look at that line: TOML is key = value, [table] and [[array of tables]], with text in quotes.',
+      class: source.class ?? 'user',
+    },
   )
 }

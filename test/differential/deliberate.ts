@@ -138,9 +138,7 @@ export const DELIBERATE: readonly Deliberate[] = [
   {
     what: 'where a file is no TOML, the words of the parser',
     why: 'each its own; ours names the file',
-    ours: {
-      lines: (lines) => lines.map((line) => line.replace(/(^|: )\/tmp\/.*?\.toml:1:1: .*/, '$1no TOML')),
-    },
+    ours: { lines: (lines) => lines.map((line) => line.replace(/toml: line 1: .*/, 'no TOML')) },
     theirs: { lines: (lines) => lines.map((line) => line.replace(/toml: line 1: .*/, 'no TOML')) },
   },
   {

@@ -4,6 +4,7 @@ import type { Root } from '../../../core/root.ts'
 import type { BomEntry } from '../../../spec/files/bom.ts'
 import { parseBuild } from '../../../spec/files/build.ts'
 import { type Launch, parseLaunch } from '../../../spec/files/launch.ts'
+import { parseStore } from '../../../spec/files/store.ts'
 import { nameOfFile } from '../../../spec/names.ts'
 import type { Module } from '../detect/modules.ts'
 import { type BuiltLayer, readSmallText, settleLayers } from './layers.ts'
@@ -33,6 +34,8 @@ export function readOutputs(root: Root, directory: ContainerPath, module: Module
     file: nameOfFile(joinPath(directory, name)),
     class: 'buildpack' as const,
   })
+  // What it holds is read when the image is made; that it can be read is the buildpack's to hear of now.
+  parseStore(text('store.toml'), source('store.toml'))
   const build = parseBuild(text('build.toml'), source('build.toml'))
   const sboms = findSboms(root, directory, { id, version }, module.sbomFormats, layers)
   const launch = parseLaunch(text('launch.toml'), {

@@ -123,9 +123,16 @@ describe('expandOrder', () => {
 
 test('system buildpacks stand around every group, unless it names one of that ID (O-1)', () => {
   const system = { pre: [element('P'), element('A@9')], post: [element('Q?'), element('B')] }
-  const merged = mergeSystem(groups(['A'], ['B']), system)
+  const said: string[] = []
+  const merged = mergeSystem(groups(['A'], ['B']), system, (line) => said.push(line))
   expect(merged.map(({ group }) => group.map(({ id, optional }) => `${id}${optional ? '?' : ''}`))).toEqual([
     ['P', 'A', 'Q?', 'B'],
     ['P', 'A', 'B', 'Q?'],
+  ])
+  expect(said).toEqual([
+    'Prepending 1 system buildpack(s) to group',
+    'Appending 2 system buildpack(s) to group',
+    'Prepending 2 system buildpack(s) to group',
+    'Appending 1 system buildpack(s) to group',
   ])
 })

@@ -12,11 +12,18 @@ export interface Member {
 }
 
 /** Puts the system buildpacks before and after every group, except where the group names one of that ID (cnb-spec O-1). */
-export function mergeSystem(order: readonly OrderGroup[], system: System | undefined): readonly OrderGroup[] {
+export function mergeSystem(
+  order: readonly OrderGroup[],
+  system: System | undefined,
+  say: (message: string) => void,
+): readonly OrderGroup[] {
   if (system === undefined) return order
   return order.map(({ group }) => {
     const missing = ({ id }: ModuleRef) => !group.some((element) => element.id === id)
-    return { group: [...system.pre.filter(missing), ...group, ...system.post.filter(missing)] }
+    const [before, after] = [system.pre.filter(missing), system.post.filter(missing)]
+    if (before.length > 0) say(`Prepending ${before.length} system buildpack(s) to group`)
+    if (after.length > 0) say(`Appending ${after.length} system buildpack(s) to group`)
+    return { group: [...before, ...group, ...after] }
   })
 }
 

@@ -75,9 +75,11 @@ function readModule(
     kind === 'buildpack'
       ? buildpackOf(parseBuildpackDescriptor(text, source), binFiles)
       : extensionOf(parseExtensionDescriptor(text, source), binFiles)
-  const apiVersion = negotiateBuildpackApi(module.api, `${kind} '${formatModuleRef(ref)}'`)
+  const apiVersion = negotiateBuildpackApi(module.api, KIND_NAMES[kind], formatModuleRef(ref))
   return { ...module, kind, directory, apiVersion }
 }
+
+const KIND_NAMES = { buildpack: 'Buildpack', extension: 'Extension' } as const
 
 type Described = Omit<Module, 'kind' | 'directory' | 'apiVersion'>
 

@@ -8,7 +8,7 @@ import { credentialChain, memoised } from './chain.ts'
 import { credentialFiles, dockerConfigCredentials } from './docker.ts'
 import { candidateKeys, lookUp, normalizeKey, parseDockerConfig } from './docker-config.ts'
 import { askHelper, parseHelperOutput } from './helper.ts'
-import { parseRegistryAuth, registryAuthCredentials } from './registry-auth.ts'
+import { registryAuthCredentials } from './registry-auth.ts'
 import type { Credential, CredentialSource } from './types.ts'
 
 const b64 = (text: string) => Buffer.from(text).toString('base64')
@@ -120,6 +120,12 @@ describe('CNB_REGISTRY_AUTH', () => {
     expect(await registryAuthCredentials(undefined)('r.example', 'x')).toBeUndefined()
   })
 
+  it('does not mind a header for a registry that nobody asks for', async () => {
+    const source = registryAuthCredentials(`{"unused.example": "", "r.example": "Basic ${b64('u:p')}"}`)
+    expect(await source('r.example', 'x')).toEqual(basic('u', 'p'))
+    await expect(source('unused.example', 'x')).rejects.toThrow('the value of "unused.example" is none of')
+  })
+
   it.each([
     '{',
     '[]',
@@ -127,9 +133,9 @@ describe('CNB_REGISTRY_AUTH', () => {
     '{"a": "Digest hunter2"}',
     '{"a": "Basic"}',
     `{"a": "Basic ${b64('hunter2')}"}`,
-  ])('refuses %s without showing it', (text) => {
+  ])('refuses %s without showing it', async (text) => {
     try {
-      parseRegistryAuth(text)
+      await registryAuthCredentials(text)('a', 'x')
       expect.unreachable()
     } catch (error) {
       expect((error as SlipwayError).code).toBe('OCI_CREDENTIALS_INVALID')

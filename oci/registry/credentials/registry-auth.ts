@@ -5,18 +5,28 @@ import type { Credential, CredentialSource } from './types.ts'
 
 /**
  * `CNB_REGISTRY_AUTH`: JSON of registries and Authorization headers (platform spec, cnb-spec AU-1). Keys are reduced to
- * their host; `docker.io` means Docker Hub too, which the reference forgets.
+ * their host; `docker.io` means Docker Hub too, which the reference forgets. A header is read when its registry is asked
+ * for: a platform passes on what it has, and an empty one for a registry that the build does not touch is no failure.
  * @param json the variable's value; absent or empty gives a source that knows nothing
- * @throws SlipwayError `OCI_CREDENTIALS_INVALID`; no part of the value is in it
+ * @throws SlipwayError `OCI_CREDENTIALS_INVALID`, here and from the source; no part of the value is in it
  */
 export function registryAuthCredentials(json: string | undefined): CredentialSource {
-  const credentials =
-    json === undefined || json.trim() === '' ? new Map<string, Credential>() : parseRegistryAuth(json)
-  return async (registry) => credentials.get(hostOf(registry))
+  const headers =
+    json === undefined || json.trim() === '' ? new Map<string, Entry>() : parseRegistryAuth(json)
+  return async (registry) => {
+    const entry = headers.get(hostOf(registry))
+    return entry === undefined ? undefined : parseHeader(entry)
+  }
 }
 
-/** Pure: host → credential. */
-export function parseRegistryAuth(json: string): Map<string, Credential> {
+interface Entry {
+  /** As written. */
+  readonly key: string
+  readonly header: string
+}
+
+/** Pure: host → header. */
+function parseRegistryAuth(json: string): Map<string, Entry> {
   let parsed: unknown
   try {
     parsed = JSON.parse(json)
@@ -25,20 +35,20 @@ export function parseRegistryAuth(json: string): Map<string, Credential> {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw invalid('it is not a JSON object')
-  const credentials = new Map<string, Credential>()
+  const headers = new Map<string, Entry>()
   for (const [key, header] of Object.entries(parsed)) {
     if (typeof header !== 'string')
       throw invalid(`the value of ${JSON.stringify(redact(key))} is not a string`)
-    credentials.set(hostOf(key), parseHeader(header, key))
+    headers.set(hostOf(key), { key, header })
   }
-  return credentials
+  return headers
 }
 
 function hostOf(key: string): string {
   return normalizeKey(key).split('/', 1)[0] ?? ''
 }
 
-function parseHeader(header: string, key: string): Credential {
+function parseHeader({ key, header }: Entry): Credential {
   const [, scheme = '', value = ''] = /^\s*(\S+)\s+(\S+)\s*$/.exec(header) ?? []
   switch (scheme.toLowerCase()) {
     case 'bearer':

@@ -103,6 +103,8 @@ describe.concurrent('killed', () => {
         expect(image.digest, story).toBe(images.get(version)?.digest)
         expect(world.damage(known), story).toEqual([])
       }
+      // The whole takes long: what was reached stands in the output also where it is ended.
+      if (IS_LONG) console.log(`${where}: ${step}: ${hits.count(where, step)} hits`)
     }
   })
 })

@@ -7,7 +7,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -44,6 +43,7 @@ export class Workplace {
   readonly #daemon: string | undefined
   readonly #layers: readonly Layer[]
   readonly #versions = new Map<string, number>()
+  #discarded = 0
 
   constructor(
     world: World,
@@ -124,15 +124,26 @@ export class Workplace {
       const home = this.#at('trees', `${name}@${readFileSync(version, 'utf8').trim()}`)
       if (!existsSync(home)) renameSync(join(made, name), home)
     }
-    rmSync(this.#at('layers'), { recursive: true, force: true })
+    this.#discard('layers')
     this.#make('layers')
   }
 
   emptyCache(): void {
     for (const cache of ['cache', 'launch-cache']) {
-      rmSync(this.#at(cache), { recursive: true, force: true })
+      this.#discard(cache)
       this.#make(cache)
     }
+  }
+
+  /**
+   * Puts a folder aside until the case ends. To delete it now would not be as in a fresh Pod: ext4 takes no inode that was
+   * freed a moment ago, and looks for another one at every file that is made.
+   */
+  #discard(name: string): void {
+    const folder = this.#at(name)
+    if (!existsSync(folder)) return
+    mkdirSync(this.#at('discarded'), { recursive: true })
+    renameSync(folder, this.#at('discarded', `${name}-${this.#discarded++}`))
   }
 
   #make(name: string): void {

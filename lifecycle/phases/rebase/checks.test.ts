@@ -1,49 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type Event, eventStream } from '../../../core/event.ts'
-import { repositoryName } from '../../../oci/reference.ts'
-import {
-  type MemoryRepository,
-  type MemoryStore,
-  memoryRepository,
-  memoryStore,
-} from '../../../oci/testing/index.ts'
-import { parseApiVersion } from '../../../spec/api-version.ts'
-import type { ImageAccess } from '../../context.ts'
-import { type RebaseInputs, rebase } from '../rebase.ts'
-import { BASE_LABELS, type Images, rebaseImages, STACK_LABELS } from './testing/images.ts'
+import { BASE_LABELS, STACK_LABELS } from './testing/images.ts'
+import { APP, type RebaseWorkbench, rebaseWorkbench } from './testing/workbench.ts'
 
 const RUN = 'registry.example/base:run'
-const APP = 'registry.example/team/app'
 
-let stores: Map<string, MemoryStore>
-let used: MemoryRepository[]
-let access: ImageAccess
-let images: Images
-let events: Event[]
+let events: RebaseWorkbench['events']
+let images: RebaseWorkbench['images']
+let run: RebaseWorkbench['run']
 beforeEach(() => {
-  stores = new Map()
-  used = []
-  events = []
-  access = {
-    repository: (reference) => {
-      const store = stores.get(reference.registry) ?? memoryStore()
-      stores.set(reference.registry, store)
-      const repository = memoryRepository(repositoryName(reference), store)
-      used.push(repository)
-      return repository
-    },
-  }
-  images = rebaseImages(access)
+  ;({ events, images, run } = rebaseWorkbench())
 })
-
-function run(inputs: Partial<RebaseInputs> = {}, platformApi = '0.15') {
-  const emit = eventStream((event) => void events.push(event))
-  used.length = 0
-  return rebase(
-    { images: [APP], ...inputs },
-    { emit, platformApi: parseApiVersion(platformApi), images: access },
-  )
-}
 
 const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
 

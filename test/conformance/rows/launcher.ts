@@ -40,8 +40,8 @@ export const LAUNCHER: readonly Check[] = [
       expect(first({ CNB_EXEC_ENV: 'test' })).toBe('always')
       if (!isPlatform('0.15')) return
       expect(launch({ as: 'web', metadata, env: { CNB_EXEC_ENV: 'other' } }).status).toBe(82)
-      const any = `${BUILDPACKS}${processNamed('web', 'exec-env = ["*"]')}`
-      expect(launch({ as: 'web', metadata: any, env: { CNB_EXEC_ENV: 'other' } }).status).toBe(0)
+      const everywhere = `${BUILDPACKS}${processNamed('web', 'exec-env = ["*"]')}`
+      expect(launch({ as: 'web', metadata: everywhere, env: { CNB_EXEC_ENV: 'other' } }).status).toBe(0)
     },
   },
   {

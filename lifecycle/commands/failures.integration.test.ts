@@ -1,12 +1,9 @@
 /** What a retry policy, and a person, is told when a phase fails: the last line of `-log-format json`, and the text. */
+
 import { chmodSync, copyFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createHttpClient, type HttpClient } from '../../core/http/index.ts'
 import { builtProgram } from '../../native/testing/programs.ts'
-import { parseReference } from '../../oci/reference.ts'
-import { createRegistry } from '../../oci/registry/index.ts'
 import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing/server.ts'
-import { randomImage } from '../../oci/testing/index.ts'
 import {
   isRunning,
   type TestLifecycle,
@@ -14,27 +11,19 @@ import {
   testLifecycle,
   testPlace,
 } from './testing/lifecycle.ts'
+import { type RegistryWithRunImage, registryWithRunImage } from './testing/run-image.ts'
 
 let lifecycle: TestLifecycle
-let open: TestRegistry
+let open: RegistryWithRunImage
 let guarded: TestRegistry
-let http: HttpClient
 let place: TestPlace
 beforeAll(async () => {
   lifecycle = await testLifecycle()
-  open = await startTestRegistry()
+  open = await registryWithRunImage()
   guarded = await startTestRegistry({ auth: { kind: 'basic', users: { somebody: 'opensesame' } } })
-  http = createHttpClient({})
-  await randomImage({
-    repository: createRegistry({ http, credentials: async () => undefined }).repository(
-      parseReference(`${open.host}/run`),
-    ),
-    platform: { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch },
-  })
 })
 afterAll(async () => {
-  await http.close()
-  await open.close()
+  await open[Symbol.asyncDispose]()
   await guarded.close()
   lifecycle[Symbol.dispose]()
 })

@@ -1,4 +1,5 @@
 /** What apps and buildpacks may hold, however odd, arrives in the image as it is; what cannot is named. */
+
 import {
   chmodSync,
   copyFileSync,
@@ -10,14 +11,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { createHttpClient, type HttpClient } from '../../core/http/index.ts'
 import { builtProgram } from '../../native/testing/programs.ts'
 import { imageLayers, readImage } from '../../oci/read-image.ts'
 import { parseReference } from '../../oci/reference.ts'
-import { createRegistry, type Registry } from '../../oci/registry/index.ts'
-import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing/server.ts'
 import { readEntries } from '../../oci/tar/testing/read-entries.ts'
-import { randomImage } from '../../oci/testing/index.ts'
 import { collect } from '../../oci/testing/temporary.ts'
 import {
   isRunning,
@@ -28,27 +25,19 @@ import {
   testLifecycle,
   testPlace,
 } from './testing/lifecycle.ts'
+import { type RegistryWithRunImage, registryWithRunImage } from './testing/run-image.ts'
 
 let lifecycle: TestLifecycle
-let server: TestRegistry
-let http: HttpClient
-let registry: Registry
+let server: RegistryWithRunImage
 let place: TestPlace
 let image: string
 let images = 0
 beforeAll(async () => {
   lifecycle = await testLifecycle()
-  server = await startTestRegistry()
-  http = createHttpClient({})
-  registry = createRegistry({ http, credentials: async () => undefined })
-  await randomImage({
-    repository: registry.repository(parseReference(`${server.host}/run`)),
-    platform: { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch },
-  })
+  server = await registryWithRunImage()
 })
 afterAll(async () => {
-  await http.close()
-  await server.close()
+  await server[Symbol.asyncDispose]()
   lifecycle[Symbol.dispose]()
 })
 beforeEach(() => {
@@ -71,7 +60,7 @@ const create = (options: RunOptions = {}, uid?: number) => lifecycle.run('creato
 
 /** What the image's layers hold below a directory, by name. */
 async function contents(directory: string) {
-  const found = await readImage(registry.repository(parseReference(image)), 'latest')
+  const found = await readImage(server.registry.repository(parseReference(image)), 'latest')
   if (found === undefined) throw new Error('there is no image')
   const archives = await Promise.all(imageLayers(found).map((layer) => collect(layer.open())))
   const top = `${directory}/`.replace(/^\//, '')
@@ -148,7 +137,7 @@ test('a file of the year 2100 and a creation time behind 2038', async () => {
   place.write('app/file', 'text')
   utimesSync(place.path('app/file'), late, late)
   expect((await create({ env: { SOURCE_DATE_EPOCH: String(late) } })).code).toBe(0)
-  const found = await readImage(registry.repository(parseReference(image)), 'latest')
+  const found = await readImage(server.registry.repository(parseReference(image)), 'latest')
   expect(found?.config.created).toBe('2100-01-01T00:00:00Z')
   // Whatever the file says, a layer's times are the same in every build.
   expect((await contents(place.path('app'))).get('file')?.entry.mtime).toBe(315_532_801)

@@ -1,39 +1,31 @@
 /** Inputs that are large: they pass through, and the memory that they take does not grow with them. */
+
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createHttpClient, type HttpClient } from '../../core/http/index.ts'
 import {
   ORDINARY_USER,
   type TestLifecycle,
   testLifecycle,
   testPlace,
 } from '../../lifecycle/commands/testing/lifecycle.ts'
+import {
+  type RegistryWithRunImage,
+  registryWithRunImage,
+} from '../../lifecycle/commands/testing/run-image.ts'
 import { builtProgram } from '../../native/testing/programs.ts'
 import { imageLayers, readImage } from '../../oci/read-image.ts'
 import { parseReference } from '../../oci/reference.ts'
-import { createRegistry, type Registry } from '../../oci/registry/index.ts'
-import { startTestRegistry, type TestRegistry } from '../../oci/registry/testing/server.ts'
 import { readTar } from '../../oci/tar/reader.ts'
-import { randomImage } from '../../oci/testing/index.ts'
 import { IS_LONG } from './settings.ts'
 
 let lifecycle: TestLifecycle
-let server: TestRegistry
-let http: HttpClient
-let registry: Registry
+let server: RegistryWithRunImage
 beforeAll(async () => {
   lifecycle = await testLifecycle()
-  server = await startTestRegistry()
-  http = createHttpClient({})
-  registry = createRegistry({ http, credentials: async () => undefined })
-  await randomImage({
-    repository: registry.repository(parseReference(`${server.host}/run`)),
-    platform: { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch },
-  })
+  server = await registryWithRunImage()
 })
 afterAll(async () => {
-  await http.close()
-  await server.close()
+  await server[Symbol.asyncDispose]()
   lifecycle[Symbol.dispose]()
 })
 
@@ -68,7 +60,7 @@ function peakMemory(pid: number): number {
 }
 
 async function countEntries(name: string, below: string) {
-  const image = await readImage(registry.repository(parseReference(name)), 'latest')
+  const image = await readImage(server.registry.repository(parseReference(name)), 'latest')
   if (image === undefined) throw new Error(`there is no ${name}`)
   const counted = { files: 0, bytes: 0 }
   for (const layer of imageLayers(image)) {
